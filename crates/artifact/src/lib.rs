@@ -1,0 +1,5 @@
+//! Trees, kernels and keys, turned into signed artefacts.
+
+pub mod image;
+pub mod initrd;
+pub mod uki;

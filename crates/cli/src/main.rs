@@ -1,0 +1,3 @@
+//! The sealboot command.
+
+fn main() {}

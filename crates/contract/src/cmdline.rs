@@ -1,0 +1,30 @@
+//! Words on the kernel command line that init listens to. The line is inside the UKI's
+//! signature; firmware and boot loaders cannot add to it while Secure Boot is on.
+
+/// Seconds to wait for the boot partition's disk, and for each image: `sealboot.wait=30`.
+pub const WAIT: &str = "sealboot.wait";
+
+/// Seconds that a failure stays on the screen before the machine restarts: `sealboot.pause=30`.
+pub const PAUSE: &str = "sealboot.pause";
+
+/// The value of `key` on a command line: the last one counts, as in the kernel.
+pub fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    let words = line.split_ascii_whitespace().rev();
+    words
+        .filter_map(|word| word.split_once('='))
+        .find(|(k, _)| *k == key)
+        .map(|(_, v)| v)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_value_counts() {
+        let line = "console=ttyS0 sealboot.wait=5 quiet sealboot.wait=7\n";
+        assert_eq!(value(line, WAIT), Some("7"));
+        assert_eq!(value(line, PAUSE), None);
+        assert_eq!(value(line, "quiet"), None);
+    }
+}

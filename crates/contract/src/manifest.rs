@@ -1,0 +1,262 @@
+//! `release.json`: what is built, signed, installed, updated and rolled back as one.
+//!
+//! The same bytes are in three places: beside the images, with a signature
+//! (`release.json.p7s`); inside the signed UKI's initrd, as the pinned copy; and on the boot
+//! partition. init compares the last with its pinned copy, byte by byte.
+
+use serde::{Deserialize, Serialize};
+
+/// A release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The owner's name for this release: `2026.11.23`, `1.4`.
+    pub version: String,
+    /// Kernel version, as `uname -r` prints it and `lib/modules/<version>` is named.
+    pub kernel: String,
+    /// The images, in the order in which init maps them.
+    pub images: Vec<Image>,
+}
+
+/// A squashfs with its dm-verity hash tree appended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// What it is for: see [`ImageName`].
+    pub name: ImageName,
+    /// File name: `root.squashfs`. Never a path.
+    pub file: String,
+    /// Size of the whole file, in bytes.
+    pub size: u64,
+    /// Size of the part that the hash tree covers, in bytes: a multiple of 4096.
+    pub data_size: u64,
+    /// Where the dm-verity superblock starts, in bytes.
+    pub hash_offset: u64,
+    /// Salt of every hash: hex, may be empty.
+    pub salt: String,
+    /// SHA-256 root hash: 64 hex digits.
+    pub root_hash: String,
+}
+
+/// The place of an image in the running system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageName {
+    /// The root filesystem.
+    Root,
+    /// Content of `lib/modules/<kernel>`.
+    Modules,
+    /// Content of `lib/firmware`.
+    Firmware,
+}
+
+/// Why a manifest was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not the JSON that a manifest is.
+    #[error("the manifest cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A field's value is impossible.
+    #[error("the manifest's {field} is {found:?}; {expected}")]
+    Field {
+        /// Which field, with the image's name.
+        field: String,
+        /// Its value.
+        found: String,
+        /// What it should have been.
+        expected: &'static str,
+    },
+}
+
+impl ImageName {
+    /// The name as it stands in file names and messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Modules => "modules",
+            Self::Firmware => "firmware",
+        }
+    }
+}
+
+impl std::fmt::Display for ImageName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, Error> {
+        let manifest: Self = serde_json::from_slice(bytes)?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// The manifest's bytes: indented JSON with a final newline, fields in a fixed order.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Serialising strings and integers into memory has no way to fail.
+        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// The image of that name, when the release has one.
+    pub fn image(&self, name: ImageName) -> Option<&Image> {
+        self.images.iter().find(|image| image.name == name)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let wrong = |field: &str, found: &str, expected| {
+            Err(Error::Field {
+                field: field.to_owned(),
+                found: found.to_owned(),
+                expected,
+            })
+        };
+        if !is_word(&self.version) {
+            return wrong("version", &self.version, VERSION_RULE);
+        }
+        if !is_word(&self.kernel) {
+            return wrong("kernel", &self.kernel, VERSION_RULE);
+        }
+        for (index, image) in self.images.iter().enumerate() {
+            let field = |name: &str| format!("images[{index}].{name}");
+            if self.images[..index]
+                .iter()
+                .any(|other| other.name == image.name)
+            {
+                return wrong(
+                    &field("name"),
+                    image.name.as_str(),
+                    "each image is named once",
+                );
+            }
+            if !is_word(&image.file) {
+                return wrong(
+                    &field("file"),
+                    &image.file,
+                    "a file name without a path is needed",
+                );
+            }
+            if unhex::<32>(&image.root_hash).is_none() {
+                return wrong(
+                    &field("root_hash"),
+                    &image.root_hash,
+                    "64 hex digits are needed",
+                );
+            }
+            if !is_hex(&image.salt) || image.salt.len() > 512 {
+                return wrong(
+                    &field("salt"),
+                    &image.salt,
+                    "0 to 512 hex digits are needed",
+                );
+            }
+            let in_order = image.data_size % 4096 == 0
+                && image.data_size > 0
+                && image.hash_offset >= image.data_size
+                && image.hash_offset % 4096 == 0
+                && image.hash_offset < image.size;
+            if !in_order {
+                let found = format!(
+                    "{} / {} / {}",
+                    image.data_size, image.hash_offset, image.size
+                );
+                let expected = "0 < data_size <= hash_offset < size, in blocks of 4096, is needed";
+                return wrong(&field("data_size / hash_offset / size"), &found, expected);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The rule for names that end up in file names, on command lines and on screens.
+pub const VERSION_RULE: &str = "1 to 128 of a-z A-Z 0-9 . _ + ~ - are needed, no dot first";
+
+/// Whether `text` follows [`VERSION_RULE`].
+pub fn is_word(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && !text.starts_with('.')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._+~-".contains(&b))
+}
+
+fn is_hex(text: &str) -> bool {
+    text.len() % 2 == 0 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// `N` bytes from `2 * N` hex digits.
+pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.len() != 2 * N || !is_hex(text) {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        Manifest {
+            version: "1".to_owned(),
+            kernel: "6.12.0-amd64".to_owned(),
+            images: vec![Image {
+                name: ImageName::Root,
+                file: "root.squashfs".to_owned(),
+                size: 16384,
+                data_size: 8192,
+                hash_offset: 8192,
+                salt: String::new(),
+                root_hash: "0f".repeat(32),
+            }],
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        assert_eq!(
+            Manifest::from_json(&manifest().to_json()).unwrap(),
+            manifest()
+        );
+    }
+
+    #[test]
+    fn impossible_values_are_refused_by_name() {
+        type Break = fn(&mut Manifest);
+        let cases: &[(&str, Break)] = &[
+            ("version", |m| m.version = "a b".to_owned()),
+            ("kernel", |m| m.kernel = "../6.12".to_owned()),
+            ("images[0].file", |m| {
+                m.images[0].file = "../root".to_owned()
+            }),
+            ("images[0].root_hash", |m| {
+                m.images[0].root_hash.truncate(62)
+            }),
+            ("images[0].salt", |m| m.images[0].salt = "0g".to_owned()),
+            ("images[1].name", |m| m.images.push(m.images[0].clone())),
+            ("data_size", |m| m.images[0].data_size = 4095),
+            ("hash_offset", |m| m.images[0].hash_offset = 16384),
+        ];
+        for (field, change) in cases {
+            let mut broken = manifest();
+            change(&mut broken);
+            let error = Manifest::from_json(&broken.to_json())
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(field), "{field}: {error}");
+        }
+    }
+
+    #[test]
+    fn unknown_fields_are_refused() {
+        let json = r#"{"version":"1","kernel":"1","images":[],"extra":1}"#;
+        assert!(Manifest::from_json(json.as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,16 @@
+//! Bytes to values and back: the file formats of a verified boot.
+
+pub mod ar;
+pub mod authenticode;
+pub mod cpio;
+pub mod efi_signature_list;
+pub mod fat;
+pub mod gpt;
+pub mod kmod_index;
+pub mod modinfo;
+pub mod pe;
+pub mod pkcs7;
+pub mod squashfs;
+pub mod uki;
+pub mod varstore;
+pub mod verity;

@@ -1,0 +1,3 @@
+//! What the command does on the machine itself.
+
+pub mod status;

@@ -1,0 +1,3 @@
+//! Artefacts, placed on a medium.
+
+pub mod disk;
