@@ -1,3 +1,41 @@
-//! The project's own chores.
+//! The project's own chores: `cargo xtask demo | test | check | tools`.
 
-fn main() {}
+mod check;
+mod demo;
+mod process;
+mod suite;
+mod tools;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "The project's own chores", arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install QEMU and OVMF, build everything, make keys and the default release in a scratch
+    /// folder, boot it under Secure Boot, and say what was seen
+    Demo,
+    /// Install the test tools and run every test: unit, golden, differential, VM
+    Test {
+        /// Only tests whose name contains this; passed on to cargo test
+        filter: Option<String>,
+    },
+    /// The house rules that a program can check: layering, unsafe code, file lengths
+    Check,
+    /// Install the reference tools that the tests compare with
+    Tools,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().chore {
+        Chore::Demo => demo::run(),
+        Chore::Test { filter } => suite::run(filter.as_deref()),
+        Chore::Check => check::run(),
+        Chore::Tools => tools::install(tools::TEST),
+    }
+}

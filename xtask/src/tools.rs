@@ -1,0 +1,105 @@
+//! What has to be on the machine, by Debian package, and installing what is missing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::bail;
+
+use crate::process;
+
+/// A program (or file) and the Debian package that brings it.
+pub type Row = (&'static str, &'static str);
+
+/// To boot a release.
+pub const DEMO: &[Row] = &[
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "ovmf"),
+];
+
+/// To compare every artefact with the tools that others use, besides [`DEMO`].
+pub const TEST: &[Row] = &[
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "ovmf"),
+    ("sbverify", "sbsigntool"),
+    ("veritysetup", "cryptsetup-bin"),
+    ("unsquashfs", "squashfs-tools"),
+    ("fsck.vfat", "dosfstools"),
+    ("mdir", "mtools"),
+    ("sgdisk", "gdisk"),
+    ("sfdisk", "fdisk"),
+    ("sig-list-to-certs", "efitools"),
+    ("depmod", "kmod"),
+    ("cpio", "cpio"),
+    ("swtpm", "swtpm"),
+    ("objdump", "binutils"),
+    ("openssl", "openssl"),
+    ("strace", "strace"),
+    ("getfattr", "attr"),
+    ("setcap", "libcap2-bin"),
+    ("curl", "curl"),
+    ("xz", "xz-utils"),
+    ("dpkg-deb", "dpkg"),
+];
+
+/// Installs the packages of the rows whose program is not there.
+pub fn install(rows: &[Row]) -> anyhow::Result<()> {
+    let missing: Vec<&str> = rows
+        .iter()
+        .filter(|(name, _)| find(name).is_none())
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if find("apt-get").is_none() {
+        bail!(
+            "these Debian packages are needed, and there is no apt-get: {}",
+            missing.join(" ")
+        );
+    }
+    println!("installing {}", missing.join(" "));
+    apt(&["-q", "update"])?;
+    apt(&[
+        &["-q", "-y", "--no-install-recommends", "install"][..],
+        &missing,
+    ]
+    .concat())?;
+    match rows.iter().find(|(name, _)| find(name).is_none()) {
+        None => Ok(()),
+        Some((name, package)) => bail!("{package} was installed, and {name} is still not there"),
+    }
+}
+
+fn apt(arguments: &[&str]) -> anyhow::Result<()> {
+    let root = Command::new("id")
+        .arg("-u")
+        .output()?
+        .stdout
+        .starts_with(b"0\n");
+    let mut command = if root {
+        Command::new("apt-get")
+    } else {
+        Command::new("sudo")
+    };
+    if !root {
+        command.arg("apt-get");
+    }
+    process::run(
+        command
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )
+}
+
+/// A program on PATH or in the folders for root's programs, or a file by its whole path.
+fn find(name: &str) -> Option<PathBuf> {
+    if name.starts_with('/') {
+        return Path::new(name).exists().then(|| PathBuf::from(name));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let extra = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(extra)
+        .map(|dir| dir.join(name))
+        .find(|p| p.is_file())
+}
