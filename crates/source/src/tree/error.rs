@@ -1,0 +1,143 @@
+//! Why a tree cannot be made or read.
+
+use std::path::PathBuf;
+
+use super::path::Quoted;
+
+/// Why a tree cannot be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A path cannot be used.
+    #[error("{path:?}: {problem}")]
+    Path {
+        /// Which path, as it was asked for.
+        path: Quoted,
+        /// Why.
+        problem: PathProblem,
+    },
+    /// A file is larger than the caller takes.
+    #[error("{path:?} is {size} bytes; at most {limit} are read")]
+    TooLarge {
+        /// Which path.
+        path: Quoted,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A layer's stream cannot be opened.
+    #[error("layer {layer} cannot be opened")]
+    Open {
+        /// The layer's name.
+        layer: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A layer's stream is not what it should be.
+    #[error(
+        "layer {layer}, entry {entry} at byte {offset}{}: {problem}",
+        Named(path)
+    )]
+    Layer {
+        /// The layer's name.
+        layer: String,
+        /// Which entry, from 0.
+        entry: usize,
+        /// Where its first header is in the uncompressed stream, in bytes.
+        offset: u64,
+        /// Its name; empty when that is not known yet.
+        path: Quoted,
+        /// What is wrong with it.
+        problem: crate::layer::EntryProblem,
+    },
+    /// A layer is not the same when it is read for the second time.
+    #[error(
+        "layer {layer} changed between listing and reading: {what}; \
+         let nothing write to it during a build"
+    )]
+    LayerChanged {
+        /// The layer's name.
+        layer: String,
+        /// What differs.
+        what: String,
+    },
+    /// A file of this machine cannot be read.
+    #[error("{} cannot be read", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file of this machine is not the size it had when the tree was made.
+    #[error(
+        "{} changed while it was used: it was {expected} bytes long, now it is {found}; \
+         let nothing write to it during a build",
+        path.display()
+    )]
+    FileChanged {
+        /// Which file.
+        path: PathBuf,
+        /// Its size when the tree was made, in bytes.
+        expected: u64,
+        /// What was found: a size or a kind.
+        found: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn path(path: &[u8], problem: PathProblem) -> Self {
+        let path = Quoted::new(path);
+        Self::Path { path, problem }
+    }
+}
+
+/// Shows a name after a comma, and nothing where there is none.
+struct Named<'a>(&'a Quoted);
+
+impl std::fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.is_empty() {
+            true => Ok(()),
+            false => write!(f, ", {:?}", self.0),
+        }
+    }
+}
+
+/// Why a path cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathProblem {
+    /// A `..` among its names.
+    #[error("a path with \"..\" is not taken")]
+    DotDot,
+    /// A zero byte in it.
+    #[error("a path cannot hold a zero byte")]
+    Nul,
+    /// One of its names is longer than file systems take.
+    #[error("a name of {0} bytes is too long; at most 255 are possible")]
+    NameTooLong(usize),
+    /// As a whole longer than Linux takes.
+    #[error("a path of {0} bytes is too long; at most 4095 are possible")]
+    TooLong(usize),
+    /// Too many symbolic links: they go round in a circle.
+    #[error("more than 40 symbolic links lead to it")]
+    Loop,
+    /// Nothing is there.
+    #[error("there is nothing at this path")]
+    Missing,
+    /// Something on the way is not a directory.
+    #[error("{0:?} on the way to it is not a directory")]
+    NotDirectory(Quoted),
+    /// Not a regular file.
+    #[error("this is not a regular file")]
+    NotFile,
+    /// A hard link to a directory.
+    #[error("a directory cannot have hard links")]
+    LinkToDirectory,
+    /// The root can only be a directory.
+    #[error("the root can only be a directory")]
+    Root,
+    /// A symbolic link's target that no file system takes.
+    #[error("a symbolic link's target of {0} bytes is not possible; it has 1 to 4095, none zero")]
+    Target(usize),
+}

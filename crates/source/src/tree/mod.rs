@@ -1,0 +1,444 @@
+//! The merged view of an ordered list of layers: path → metadata, content.
+//!
+//! A tree never unpacks anything: file contents stay where they came from (a layer's tar
+//! stream, a file on disk, a few bytes in memory) and are streamed through once, in a fixed
+//! order, by whoever turns the tree into an image. Ownership, device nodes, setuid bits and
+//! extended attributes are plain values here, so they survive without root.
+//!
+//! Paths are bytes, without a slash at either end; the root is the empty path. Wherever a
+//! path is added, symbolic links among its parents are followed inside the tree, as they
+//! would be by extraction into a root filesystem, and missing parents are made.
+//!
+//! In order: the values, [`Tree`] itself, then in modules of their own: `path` (checking and
+//! resolving), `merge` (layers), `contents` (reading), `place` (cutting and combining) and
+//! [`dump`].
+
+mod contents;
+pub mod dump;
+mod error;
+mod merge;
+mod path;
+mod place;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+pub use contents::Visit;
+pub use error::{Error, PathProblem};
+use merge::ScannedLayer;
+pub(crate) use path::Quoted;
+
+/// What every kind of node carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// Permission bits, setuid, setgid and sticky: `mode & 0o7777`.
+    pub mode: u16,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Modification time, seconds since 1970.
+    pub mtime: i64,
+    /// Extended attributes: full name (`security.capability`) → value.
+    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+impl Metadata {
+    /// Owned by root, of the epoch, without extended attributes.
+    pub fn root(mode: u16) -> Self {
+        Self {
+            mode: mode & 0o7777,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+            xattrs: BTreeMap::new(),
+        }
+    }
+}
+
+/// Where a regular file's bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Length in bytes.
+    pub size: u64,
+    /// Where to read them.
+    pub origin: Origin,
+}
+
+/// See [`Content`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In memory.
+    Bytes(Arc<[u8]>),
+    /// In a file of this machine, read when the content is asked for.
+    File(std::path::PathBuf),
+    /// In a layer of the tree: the tar stream's entry of this number.
+    Layer {
+        /// Index into the tree's layers.
+        layer: usize,
+        /// Index of the entry in the layer's tar stream, from 0; headers that only describe
+        /// the next entry are not counted.
+        entry: usize,
+    },
+}
+
+/// What a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory; its entries are the paths below it.
+    Directory,
+    /// A regular file.
+    File(Content),
+    /// A symbolic link and its target.
+    Symlink(Vec<u8>),
+    /// A character device.
+    CharDevice {
+        /// Major number.
+        major: u32,
+        /// Minor number.
+        minor: u32,
+    },
+    /// A block device.
+    BlockDevice {
+        /// Major number.
+        major: u32,
+        /// Minor number.
+        minor: u32,
+    },
+    /// A named pipe.
+    Fifo,
+    /// A Unix socket.
+    Socket,
+}
+
+/// One inode: several paths may name it (hard links).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Owner, mode, times, xattrs.
+    pub metadata: Metadata,
+    /// What it is.
+    pub kind: Kind,
+}
+
+impl Node {
+    /// A directory.
+    pub fn directory(metadata: Metadata) -> Self {
+        let kind = Kind::Directory;
+        Self { metadata, kind }
+    }
+
+    /// A regular file whose bytes are in memory.
+    pub fn file(metadata: Metadata, bytes: impl Into<Arc<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        let size = bytes.len() as u64;
+        let origin = Origin::Bytes(bytes);
+        let kind = Kind::File(Content { size, origin });
+        Self { metadata, kind }
+    }
+
+    /// Whether it is a directory.
+    pub fn is_directory(&self) -> bool {
+        self.kind == Kind::Directory
+    }
+
+    /// The content of a regular file, `None` for everything else.
+    pub fn content(&self) -> Option<&Content> {
+        match &self.kind {
+            Kind::File(content) => Some(content),
+            _ => None,
+        }
+    }
+
+    /// The target of a symbolic link, `None` for everything else.
+    pub fn symlink(&self) -> Option<&[u8]> {
+        match &self.kind {
+            Kind::Symlink(target) => Some(target),
+            _ => None,
+        }
+    }
+}
+
+/// Index of a node in its tree; equal ids are hard links of each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub usize);
+
+/// How much is in a tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Paths, the root included.
+    pub paths: u64,
+    /// Regular files; hard links of each other count once.
+    pub files: u64,
+    /// Bytes of these files, holes included.
+    pub bytes: u64,
+}
+
+/// Files with their metadata, by path. See the module.
+#[derive(Clone)]
+pub struct Tree {
+    paths: BTreeMap<Box<[u8]>, Place>,
+    nodes: Vec<Slot>,
+    layers: Vec<Arc<ScannedLayer>>,
+    /// How many layers have been merged: what is not from the present one is from below.
+    merged: u32,
+}
+
+/// What a path names.
+#[derive(Clone, Copy)]
+struct Place {
+    id: NodeId,
+    /// Value of [`Tree::merged`] when this path was last written.
+    merged: u32,
+}
+
+#[derive(Clone)]
+struct Slot {
+    node: Node,
+    /// How many paths name it. At 0 it is gone.
+    links: u32,
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Tree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&dump::dump(self))
+    }
+}
+
+impl Tree {
+    /// Only the root: a directory 0755 of root, of the epoch.
+    pub fn new() -> Self {
+        let mut tree = Self {
+            paths: BTreeMap::new(),
+            nodes: Vec::new(),
+            layers: Vec::new(),
+            merged: 0,
+        };
+        tree.put(b"", Node::directory(Metadata::root(0o755)));
+        tree
+    }
+
+    /// The node at exactly this path: no symbolic link is followed.
+    pub fn get(&self, path: impl AsRef<[u8]>) -> Option<&Node> {
+        self.id(path).map(|id| self.node(id))
+    }
+
+    /// The node's id at exactly this path: no symbolic link is followed.
+    pub fn id(&self, path: impl AsRef<[u8]>) -> Option<NodeId> {
+        self.paths.get(path.as_ref()).map(|place| place.id)
+    }
+
+    /// A node by its id.
+    ///
+    /// # Panics
+    ///
+    /// When the id is another tree's.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0].node
+    }
+
+    /// A node, to be changed in place. What it is (its kind) is best left alone where it is a
+    /// directory with something in it.
+    pub fn get_mut(&mut self, path: impl AsRef<[u8]>) -> Option<&mut Node> {
+        let id = self.id(path)?;
+        self.nodes.get_mut(id.0).map(|slot| &mut slot.node)
+    }
+
+    /// How many paths name this node: more than 1 for hard links.
+    pub fn links(&self, id: NodeId) -> u32 {
+        self.nodes.get(id.0).map_or(0, |slot| slot.links)
+    }
+
+    /// Every path with its node, in byte order of the paths: the root first, a directory
+    /// before what is in it.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], NodeId, &Node)> {
+        let all = self.paths.iter();
+        all.map(|(path, place)| (&**path, place.id, self.node(place.id)))
+    }
+
+    /// What is directly in the directory at exactly this path: names, in byte order.
+    pub fn children(&self, path: impl AsRef<[u8]>) -> impl Iterator<Item = (&[u8], NodeId, &Node)> {
+        let prefix = path::below(path.as_ref());
+        let mut next = Bound::Excluded(prefix.clone().into_boxed_slice());
+        std::iter::from_fn(move || {
+            loop {
+                let range = (next.clone(), Bound::Unbounded);
+                let (found, place) = self.paths.range::<Box<[u8]>, _>(range).next()?;
+                let name = found.strip_prefix(prefix.as_slice())?;
+                let Some(slash) = name.iter().position(|byte| *byte == b'/') else {
+                    next = Bound::Excluded(found.clone());
+                    return Some((name, place.id, self.node(place.id)));
+                };
+                // Everything below that child is passed over: '0' follows '/'.
+                let mut after = found[..prefix.len() + slash].to_vec();
+                after.push(b'/' + 1);
+                next = Bound::Included(after.into_boxed_slice());
+            }
+        })
+    }
+
+    /// Counts the tree.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals {
+            paths: self.paths.len() as u64,
+            ..Totals::default()
+        };
+        for slot in self.nodes.iter().filter(|slot| slot.links > 0) {
+            if let Some(content) = slot.node.content() {
+                totals.files += 1;
+                totals.bytes = totals.bytes.saturating_add(content.size);
+            }
+        }
+        totals
+    }
+
+    /// Puts a node at a path. What was there before goes: a directory with all that is in it,
+    /// unless the new node is a directory too, which then only brings new metadata.
+    pub fn insert(&mut self, path: impl AsRef<[u8]>, node: Node) -> Result<NodeId, Error> {
+        let real = self.make_parents(path.as_ref())?;
+        if real.is_empty() && !node.is_directory() {
+            let problem = PathProblem::Root;
+            return Err(Error::path(path.as_ref(), problem));
+        }
+        Ok(self.put(&real, node))
+    }
+
+    /// Makes `path` another name (a hard link) of what is at `existing`. Parents of both are
+    /// resolved; a symbolic link at `existing` is itself linked, not its target.
+    pub fn link(
+        &mut self,
+        existing: impl AsRef<[u8]>,
+        path: impl AsRef<[u8]>,
+    ) -> Result<NodeId, Error> {
+        let from = self.resolve_parents(existing.as_ref())?;
+        let Some(id) = self.id(&from) else {
+            return Err(Error::path(existing.as_ref(), PathProblem::Missing));
+        };
+        if self.node(id).is_directory() {
+            let problem = PathProblem::LinkToDirectory;
+            return Err(Error::path(existing.as_ref(), problem));
+        }
+        let to = self.make_parents(path.as_ref())?;
+        if to.is_empty() {
+            return Err(Error::path(path.as_ref(), PathProblem::Root));
+        }
+        if self.id(&to) != Some(id) {
+            // Making room may take `existing` away when it lies below the new path.
+            self.nodes[id.0].links += 1;
+            self.take(&to);
+            self.name(&to, id);
+            self.nodes[id.0].links -= 1;
+        }
+        Ok(id)
+    }
+
+    /// Takes away what is at exactly this path, with all that is below it. False when there
+    /// was nothing. The root stays; only what is in it goes.
+    pub fn remove(&mut self, path: impl AsRef<[u8]>) -> bool {
+        self.take(path.as_ref())
+    }
+
+    /// Adds a regular file of root, of the epoch.
+    pub fn add_file(
+        &mut self,
+        path: impl AsRef<[u8]>,
+        bytes: impl Into<Arc<[u8]>>,
+        mode: u16,
+    ) -> Result<NodeId, Error> {
+        self.insert(path, Node::file(Metadata::root(mode), bytes))
+    }
+
+    /// Adds a directory of root, of the epoch; one that is there gets this metadata.
+    pub fn add_dir(&mut self, path: impl AsRef<[u8]>, mode: u16) -> Result<NodeId, Error> {
+        self.insert(path, Node::directory(Metadata::root(mode)))
+    }
+
+    /// Adds a symbolic link of root, of the epoch.
+    pub fn add_symlink(
+        &mut self,
+        path: impl AsRef<[u8]>,
+        target: impl AsRef<[u8]>,
+    ) -> Result<NodeId, Error> {
+        let target = target.as_ref().to_vec();
+        path::check_target(&target).map_err(|problem| Error::path(path.as_ref(), problem))?;
+        let metadata = Metadata::root(0o777);
+        let kind = Kind::Symlink(target);
+        self.insert(path, Node { metadata, kind })
+    }
+
+    /// Makes no file younger than `epoch` (seconds since 1970).
+    pub fn clamp_mtimes(&mut self, epoch: i64) {
+        for slot in &mut self.nodes {
+            slot.node.metadata.mtime = slot.node.metadata.mtime.min(epoch);
+        }
+    }
+
+    /// Puts a node at a real path whose parent is there.
+    fn put(&mut self, real: &[u8], node: Node) -> NodeId {
+        if let Some(place) = self.paths.get_mut(real) {
+            let slot = &mut self.nodes[place.id.0];
+            if slot.node.is_directory() && node.is_directory() {
+                slot.node = node;
+                place.merged = self.merged;
+                return place.id;
+            }
+            self.take(real);
+        }
+        let id = NodeId(self.nodes.len());
+        self.nodes.push(Slot { node, links: 0 });
+        self.name(real, id);
+        id
+    }
+
+    /// Gives a free real path to a node.
+    fn name(&mut self, real: &[u8], id: NodeId) {
+        self.nodes[id.0].links += 1;
+        let merged = self.merged;
+        self.paths.insert(real.into(), Place { id, merged });
+    }
+
+    /// Takes away a path and all below it.
+    fn take(&mut self, real: &[u8]) -> bool {
+        let there = self.paths.contains_key(real);
+        let below = self.below(real);
+        for path in below {
+            self.unname(&path);
+        }
+        if !real.is_empty() {
+            self.unname(real);
+        }
+        there
+    }
+
+    /// Takes away one path, whatever is below it.
+    fn unname(&mut self, real: &[u8]) {
+        if let Some(place) = self.paths.remove(real) {
+            let slot = &mut self.nodes[place.id.0];
+            slot.links -= 1;
+            if slot.links == 0 {
+                // Free what it held.
+                slot.node = Node::directory(Metadata::root(0));
+            }
+        }
+    }
+
+    /// All paths below a path, in byte order.
+    fn below(&self, real: &[u8]) -> Vec<Box<[u8]>> {
+        let prefix = path::below(real);
+        let from = (
+            Bound::Excluded(prefix.clone().into_boxed_slice()),
+            Bound::Unbounded,
+        );
+        let range = self.paths.range::<Box<[u8]>, _>(from);
+        let inside = range.take_while(|(path, _)| path.starts_with(&prefix));
+        inside.map(|(path, _)| path.clone()).collect()
+    }
+}
