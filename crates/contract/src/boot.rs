@@ -15,6 +15,53 @@ pub struct Boot {
     pub init: String,
     /// Arguments for it, after its own name.
     pub init_arguments: Vec<String>,
+    /// How much of the images is read and checked before the root's init starts.
+    pub check: Check,
+}
+
+/// When a byte that does not match its hash is noticed.
+///
+/// Such a byte is never handed to anybody: dm-verity answers with an I/O error instead. So this
+/// is about *when* the owner learns of it, and from whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Check {
+    /// init reads every block of every image first, and does not start a release of which one
+    /// byte is wrong: the screen says which image, and where.
+    Full,
+    /// Each block when it is first read. Starts faster; a damaged disk shows as I/O errors in
+    /// whatever needs the block.
+    AsRead,
+}
+
+/// Why `boot.json` was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not the JSON that it must be.
+    #[error("boot.json cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The program's path is impossible.
+    #[error("boot.json's init is {0:?}; an absolute path inside the root is needed")]
+    Init(String),
+}
+
+impl Boot {
+    /// Reads and checks `boot.json`.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, Error> {
+        let boot: Self = serde_json::from_slice(bytes)?;
+        if !boot.init.starts_with('/') || boot.init.ends_with('/') || boot.init.contains('\0') {
+            return Err(Error::Init(boot.init));
+        }
+        Ok(boot)
+    }
+
+    /// The bytes of `boot.json`: indented JSON with a final newline, fields in a fixed order.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Serialising strings and names into memory has no way to fail.
+        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
 }
 
 /// Known at build time from the kernel's configuration
@@ -37,4 +84,35 @@ pub enum Root {
     ReadOnly,
     /// An overlay whose upper layer is memory: changes are gone after a reboot.
     Overlay,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn boot(init: &str) -> Boot {
+        Boot {
+            root_hash_signatures: RootHashSignatures::Checked,
+            root: Root::ReadOnly,
+            init: init.to_owned(),
+            init_arguments: vec!["--quiet".to_owned()],
+            check: Check::Full,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let boot = boot("/sbin/init");
+        assert_eq!(Boot::from_json(&boot.to_json()).unwrap(), boot);
+    }
+
+    #[test]
+    fn a_path_that_is_none_is_refused() {
+        for init in ["", "sbin/init", "/sbin/", "/sbin/\0init"] {
+            let error = Boot::from_json(&boot(init).to_json())
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("absolute path"), "{error}");
+        }
+    }
 }

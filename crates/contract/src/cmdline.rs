@@ -1,7 +1,7 @@
 //! Words on the kernel command line that init listens to. The line is inside the UKI's
 //! signature; firmware and boot loaders cannot add to it while Secure Boot is on.
 
-/// Seconds to wait for the boot partition's disk, and for each image: `sealboot.wait=30`.
+/// Seconds to wait for the boot partition's disk to appear: `sealboot.wait=30`.
 pub const WAIT: &str = "sealboot.wait";
 
 /// Seconds that a failure stays on the screen before the machine restarts: `sealboot.pause=30`.

@@ -4,3 +4,6 @@ pub mod boot;
 pub mod cmdline;
 pub mod esp;
 pub mod manifest;
+pub mod modules;
+pub mod root;
+pub mod running;

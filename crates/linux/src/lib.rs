@@ -1,12 +1,20 @@
 //! System calls: the only crate with unsafe code.
+//!
+//! One wrapper a call, with values in and out; what to do with them is decided elsewhere. Most
+//! calls come from rustix; where it has none (`add_key`, the loop and device-mapper ioctls),
+//! the wrapper here holds the only `unsafe` blocks of the project.
 
 pub mod block;
 pub mod device_mapper;
 pub mod efivars;
+pub mod error;
 pub mod keyring;
 pub mod loop_device;
 pub mod modules;
 pub mod mount;
 pub mod power;
+pub mod rooted;
 pub mod tty;
 pub mod uevent;
+
+pub use error::Error;
