@@ -153,10 +153,10 @@ impl Manifest {
                     "0 to 512 hex digits are needed",
                 );
             }
-            let in_order = image.data_size % 4096 == 0
+            let in_order = image.data_size.is_multiple_of(4096)
                 && image.data_size > 0
                 && image.hash_offset >= image.data_size
-                && image.hash_offset % 4096 == 0
+                && image.hash_offset.is_multiple_of(4096)
                 && image.hash_offset < image.size;
             if !in_order {
                 let found = format!(
@@ -184,7 +184,7 @@ pub fn is_word(text: &str) -> bool {
 }
 
 fn is_hex(text: &str) -> bool {
-    text.len() % 2 == 0 && text.bytes().all(|b| b.is_ascii_hexdigit())
+    text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// `N` bytes from `2 * N` hex digits.

@@ -1,3 +1,48 @@
-//! PID 1 of the initrd.
+//! PID 1 of the initrd: from the kernel's first program to the root's own init.
+//!
+//! The steps are in [`boot`], in their order. Each either does its work or gives a [`Failure`];
+//! there is one policy for failures, [`failure::stop`]: say it on every console, wait, restart.
+//! There is no shell and no way on.
+//!
+//! Everything that changes the machine goes through [`system::System`]. Started with
+//! `--test-root`, the program rehearses: it takes another folder for the machine and says what
+//! it would do.
 
-fn main() {}
+mod failure;
+mod file_systems;
+mod firmware;
+mod handover;
+mod hardware;
+mod images;
+mod machine;
+mod partition;
+mod release;
+mod root;
+mod start;
+mod system;
+
+use std::convert::Infallible;
+
+use failure::Failure;
+use hardware::Hardware;
+use machine::Machine;
+use release::Release;
+
+fn main() {
+    let machine = start::machine();
+    failure::stop_on_panic(machine);
+    let Err(failure) = boot(machine);
+    failure::stop(machine, &failure);
+}
+
+/// Starts the release that this initrd was built for, or says why not.
+fn boot(machine: &'static Machine) -> Result<Infallible, Failure> {
+    file_systems::mount(machine)?;
+    let release = Release::pinned(machine)?;
+    let mut hardware = Hardware::discover(machine, &release)?;
+    let firmware = firmware::state(machine)?;
+    let partition = partition::find(machine, &release, &firmware, &mut hardware)?;
+    let images = images::map(machine, &release, &firmware, &partition)?;
+    let root = root::assemble(machine, &release, &images)?;
+    handover::run(machine, &release, &root)
+}

@@ -96,7 +96,7 @@ impl Variables {
             expected: "UTF-16 text",
             found: format!("{} bytes that are none", value.len()),
         };
-        if value.len() % 2 != 0 {
+        if !value.len().is_multiple_of(2) {
             return Err(wrong());
         }
         let units: Vec<u16> = value

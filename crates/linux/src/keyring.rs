@@ -48,7 +48,10 @@ mod tests {
         for payload in [b"one", b"two"] {
             let answer = add_user_key("sealboot-test", payload);
             let errno = answer.err().map(|error| error.errno());
-            assert!(matches!(errno, None | Some(Some(libc::EPERM | libc::ENOSYS))), "{errno:?}");
+            assert!(
+                matches!(errno, None | Some(Some(libc::EPERM | libc::ENOSYS))),
+                "{errno:?}"
+            );
         }
     }
 

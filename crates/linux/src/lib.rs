@@ -6,6 +6,7 @@
 
 pub mod block;
 pub mod device_mapper;
+pub mod direct;
 pub mod efivars;
 pub mod error;
 pub mod keyring;

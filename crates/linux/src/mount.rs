@@ -61,3 +61,10 @@ pub fn switch_root(root: &Path) -> Result<(), Error> {
     rustix::process::chroot(".").map_err(Error::at("cannot take as root", root))?;
     rustix::process::chdir("/").map_err(Error::at("cannot enter", Path::new("/")))
 }
+
+/// Whether `path` is on a file system that exists only in memory: an initramfs (ramfs or tmpfs).
+pub fn is_memory(path: &Path) -> bool {
+    const RAMFS: i64 = 0x8584_58f6;
+    const TMPFS: i64 = 0x0102_1994;
+    rustix::fs::statfs(path).is_ok_and(|fs| [RAMFS, TMPFS].contains(&fs.f_type))
+}

@@ -10,6 +10,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use crate::Error;
+
 /// How long one console may refuse what is written to it before it is left behind: a serial
 /// line whose other end is switched off must not stop a boot.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -107,6 +109,14 @@ impl Consoles {
             self.open.retain(|_| dead.next() != Some(true));
         }
     }
+}
+
+/// Makes `console` the standard input, output and error of this process.
+pub fn take_as_standard_streams(console: &File) -> Result<(), Error> {
+    rustix::stdio::dup2_stdin(console)
+        .and_then(|()| rustix::stdio::dup2_stdout(console))
+        .and_then(|()| rustix::stdio::dup2_stderr(console))
+        .map_err(|errno| Error::new("cannot write to", "the console", errno))
 }
 
 fn write_patiently(file: &mut File, mut bytes: &[u8]) -> std::io::Result<()> {

@@ -1,0 +1,172 @@
+//! Step 3: modules for the hardware that is there, and for what comes while something is
+//! waited for. No udev: the kernel tells what came, and its index says which module wants it.
+//!
+//! 1. listen to device events, so that nothing is missed from here on;
+//! 2. load what init needs itself, by name ([`contract::modules`]);
+//! 3. walk `/sys/devices` for what was there before;
+//! 4. follow the events ([`Hardware::follow`]).
+
+mod alias;
+mod index;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use contract::{boot, modules};
+use linux::uevent::Heard;
+
+use crate::failure::Failure;
+use crate::machine::Machine;
+use crate::release::Release;
+use index::{Index, IndexError};
+
+/// The hardware, and the modules that were loaded for it.
+pub(crate) struct Hardware {
+    machine: &'static Machine,
+    index: Index,
+    /// Aliases that were looked up: devices of one kind share theirs.
+    seen: BTreeSet<String>,
+    /// Modules that were tried, each once.
+    tried: BTreeSet<String>,
+    /// What the kernel refused, for the screen in case something is missing later.
+    refused: Vec<String>,
+}
+
+impl Hardware {
+    /// Loads the modules for everything that is there.
+    pub(crate) fn discover(machine: &'static Machine, release: &Release) -> Result<Self, Failure> {
+        machine.step("loading kernel modules");
+        let folder = machine.path(&modules::folder(&release.manifest.kernel));
+        let index = Index::read(&folder).map_err(|error| unusable(&error))?;
+        let mut hardware = Self {
+            machine,
+            index,
+            seen: BTreeSet::new(),
+            tried: BTreeSet::new(),
+            refused: Vec::new(),
+        };
+        machine.system.listen().map_err(|error| {
+            Failure::new(
+                "device events cannot be heard",
+                "check the machine's memory",
+            )
+            .because(&error)
+        })?;
+        hardware.load_needed(release.boot.root)?;
+        hardware.walk();
+        machine.say(&format!(
+            "{} kernel modules loaded for this machine",
+            hardware.tried.len() - hardware.refused.len()
+        ));
+        Ok(hardware)
+    }
+
+    /// Follows device events until something may have changed about block devices, or nothing
+    /// happened for `patience`.
+    pub(crate) fn follow(&mut self, patience: Duration) -> Result<(), Failure> {
+        let mut patience = patience;
+        loop {
+            let heard = self.machine.system.next_event(patience);
+            match heard.map_err(|error| {
+                Failure::new("device events cannot be heard", "start again").because(&error)
+            })? {
+                Heard::Nothing => return Ok(()),
+                Heard::Lost => self.walk(),
+                Heard::Event(event) => {
+                    if let Some(alias) = event.modalias() {
+                        self.load_for(alias);
+                    }
+                    let is_block = event
+                        .words
+                        .get("SUBSYSTEM")
+                        .is_some_and(|name| name == "block");
+                    if !is_block {
+                        continue;
+                    }
+                }
+            }
+            // Take what else is there already before looking at the disks again.
+            patience = Duration::ZERO;
+        }
+    }
+
+    /// What the kernel refused to load so far, one a line.
+    pub(crate) fn refused(&self) -> &[String] {
+        &self.refused
+    }
+
+    fn load_needed(&mut self, root: boot::Root) -> Result<(), Failure> {
+        let overlay = (root == boot::Root::Overlay).then_some(modules::OVERLAY);
+        for name in modules::REQUIRED.iter().copied().chain(overlay) {
+            let order = self.index.order(name).map_err(|error| unusable(&error))?;
+            let refused = self.refused.len();
+            self.load(order);
+            if let Some(answer) = self.refused.get(refused) {
+                let what =
+                    format!("the module {name}, without which no release starts, does not load");
+                let next = "build the release again: its kernel and its modules do not fit";
+                return Err(Failure::new(what, next).differs("the kernel takes it", answer));
+            }
+        }
+        for name in modules::HELPFUL {
+            let order = self.index.order(name).unwrap_or_default();
+            self.load(order);
+        }
+        Ok(())
+    }
+
+    fn walk(&mut self) {
+        let mut aliases = BTreeSet::new();
+        collect(&self.machine.path("/sys/devices"), &mut aliases);
+        for alias in aliases {
+            self.load_for(&alias);
+        }
+    }
+
+    fn load_for(&mut self, alias: &str) {
+        if !self.seen.insert(alias.to_owned()) {
+            return;
+        }
+        for module in self.index.for_alias(alias) {
+            // A module that is named by an alias and missing is one that the initrd leaves out.
+            let order = self.index.order(&module).unwrap_or_default();
+            self.load(order);
+        }
+    }
+
+    /// Loads module files in order. A refusal is kept, not fatal: drivers refuse hardware that
+    /// they find not to be theirs after all.
+    fn load(&mut self, order: Vec<String>) {
+        for file in order {
+            if !self.tried.insert(file.clone()) {
+                continue;
+            }
+            if let Err(error) = self.machine.system.load_module(&self.index.path(&file)) {
+                self.refused.push(format!("{file}: {}", error.source));
+            }
+        }
+    }
+}
+
+/// All `modalias` files below `folder`; symbolic links lead to places that are walked anyway.
+fn collect(folder: &Path, aliases: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(kind) = entry.file_type() else {
+            continue;
+        };
+        if kind.is_dir() {
+            collect(&entry.path(), aliases);
+        } else if kind.is_file() && entry.file_name() == "modalias" {
+            let alias = std::fs::read_to_string(entry.path()).unwrap_or_default();
+            if !alias.trim().is_empty() {
+                aliases.insert(alias.trim().to_owned());
+            }
+        }
+    }
+}
+
+fn unusable(error: &IndexError) -> Failure {
+    let next = "build the release again: its initrd does not hold what its kernel needs";
+    Failure::new("the initrd's kernel modules cannot be used", next).because(error)
+}

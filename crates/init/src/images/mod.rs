@@ -1,0 +1,172 @@
+//! Step 7: each image from a file on an untrusted disk to a device that gives only the bytes
+//! that were signed.
+
+mod check;
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use contract::boot::{Check, RootHashSignatures};
+use contract::manifest::{Image, ImageName};
+use contract::{esp, running};
+use linux::device_mapper::Verity;
+
+use crate::failure::Failure;
+use crate::firmware::Firmware;
+use crate::machine::Machine;
+use crate::partition::Partition;
+use crate::release::Release;
+use crate::system::Mapping;
+
+/// Bytes per block of data and of hashes (design: 4096/4096).
+const BLOCK: u32 = 4096;
+
+const WRITE_AGAIN: &str = "write the release to this disk again";
+
+/// A mapped image.
+pub(crate) struct Mapped {
+    /// What it is.
+    pub(crate) name: ImageName,
+    /// The device to mount.
+    pub(crate) device: String,
+}
+
+/// Maps every image of the release, in the manifest's order.
+pub(crate) fn map(
+    machine: &Machine,
+    release: &Release,
+    firmware: &Firmware,
+    partition: &Partition,
+) -> Result<Vec<Mapped>, Failure> {
+    let signed = release.boot.root_hash_signatures == RootHashSignatures::Checked;
+    let ask_kernel = signed && firmware.secure_boot.on;
+    let mut mapped = Vec::new();
+    for image in &release.manifest.images {
+        machine.step(format!("mapping {}", image.file));
+        let file = open(image, &partition.release)?;
+        let signature = match ask_kernel {
+            true => Some(signature(image, &partition.release)?),
+            false => None,
+        };
+        let device = map_one(machine, image, &file, signature.as_deref())?;
+        let vouched = match ask_kernel {
+            true => "its signature accepted by the kernel",
+            false => "by its pinned root hash",
+        };
+        machine.say(&format!("{} mapped, {vouched}", image.file));
+        if release.boot.check == Check::Full {
+            machine.step(format!("checking {}", image.file));
+            check::every_block(machine, image, &device)?;
+        }
+        mapped.push(Mapped {
+            name: image.name,
+            device,
+        });
+    }
+    Ok(mapped)
+}
+
+/// Opens the image's file and compares its size.
+fn open(image: &Image, folder: &Path) -> Result<File, Failure> {
+    let path = folder.join(&image.file);
+    let file = File::open(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            let what = format!(
+                "the image {} is missing from the boot partition",
+                image.file
+            );
+            Failure::new(what, WRITE_AGAIN)
+        }
+        _ => Failure::new(
+            format!("the image {} cannot be opened", image.file),
+            WRITE_AGAIN,
+        )
+        .because(&error),
+    })?;
+    let size = file
+        .metadata()
+        .map_err(|error| {
+            Failure::new(
+                format!("the image {} cannot be read", image.file),
+                WRITE_AGAIN,
+            )
+            .because(&error)
+        })?
+        .len();
+    if size != image.size {
+        let what = format!("the image {} has the wrong size", image.file);
+        return Err(Failure::new(what, WRITE_AGAIN)
+            .differs(format!("{} bytes", image.size), format!("{size} bytes")));
+    }
+    Ok(file)
+}
+
+fn signature(image: &Image, folder: &Path) -> Result<Vec<u8>, Failure> {
+    let name = esp::signature_file(image.name.as_str());
+    fs::read(folder.join(&name)).map_err(|error| {
+        let what = format!("the signature {name} of {} cannot be read", image.file);
+        Failure::new(what, WRITE_AGAIN).because(&error)
+    })
+}
+
+fn map_one(
+    machine: &Machine,
+    image: &Image,
+    file: &File,
+    signature: Option<&[u8]>,
+) -> Result<String, Failure> {
+    let mapping = Mapping {
+        name: &running::device(image.name),
+        file,
+        verity: Verity {
+            data_device: String::new(),
+            hash_device: String::new(),
+            block_size: BLOCK,
+            data_blocks: image.data_size / u64::from(BLOCK),
+            // The tree starts in the block after the superblock's.
+            hash_start_block: image.hash_offset / u64::from(BLOCK) + 1,
+            root_hash: image.root_hash.to_ascii_lowercase(),
+            salt: image.salt.to_ascii_lowercase(),
+            signature_key: None,
+        },
+        signature,
+    };
+    machine.system.map(mapping).map_err(|error| {
+        let refusal = signature.and(error.errno()).and_then(refusal);
+        let failure = match refusal {
+            Some(why) => Failure::new(
+                format!("the kernel does not accept the signature of {}: {why}", image.file),
+                "sign the release with the db key that this machine's firmware holds, and write it again",
+            ),
+            None => Failure::new(format!("the image {} cannot be mapped", image.file), WRITE_AGAIN),
+        };
+        failure.because(&error)
+    })
+}
+
+/// What the kernel means when it refuses a root hash's signature (`verify_pkcs7_signature`).
+fn refusal(errno: i32) -> Option<&'static str> {
+    // errno(3) on x86-64 and arm64.
+    const TABLE: &[(i32, &str)] = &[
+        (
+            126,
+            "it was made with another key, one that is not in the firmware's db",
+        ),
+        (127, "the certificate that it was made with has expired"),
+        (
+            128,
+            "the certificate that it was made with was revoked (the firmware's dbx)",
+        ),
+        (
+            129,
+            "it is not a signature of this root hash, or its key was rejected",
+        ),
+        (74, "it is damaged, or not a PKCS#7 signature"),
+        (65, "it uses an algorithm that this kernel does not have"),
+        (22, "it is damaged, or this kernel cannot check signatures"),
+    ];
+    TABLE
+        .iter()
+        .find(|(number, _)| *number == errno)
+        .map(|(_, words)| *words)
+}

@@ -1,0 +1,216 @@
+//! A folder that is taken for a machine: what would be done is said, in order, on standard output.
+//!
+//! - `mounted/<name>` stands for what is on the device `<name>`: mounting it puts a link there.
+//! - `dev/<disk>` is an ordinary file with a disk's content.
+//! - `events` has one modalias a line, as if the kernel told them one after the other.
+//! - `refused` has one module, device or program a line that the "kernel" refuses, each with an
+//!   error number: `kernel/fs/fat/vfat.ko 8`.
+//! - `kernel-version` is what `uname -r` says.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use linux::Error;
+use linux::device_mapper::Health;
+use linux::modules::Loaded;
+use linux::mount::Flags;
+use linux::uevent::{Heard, Uevent};
+
+use super::{Mapping, System};
+
+/// See the module.
+pub(crate) struct Rehearsal {
+    root: PathBuf,
+    command_line: String,
+    /// A clock that runs only while something is waited for.
+    now: Mutex<Duration>,
+    events: Mutex<Vec<Uevent>>,
+    refused: BTreeMap<String, i32>,
+}
+
+impl Rehearsal {
+    /// A rehearsal in the folder `root`.
+    pub(crate) fn new(root: PathBuf, command_line: String) -> Self {
+        let lines = |name: &str| fs::read_to_string(root.join(name)).unwrap_or_default();
+        let events = lines("events").lines().rev().map(event).collect();
+        let refused = lines("refused")
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .filter_map(|(name, errno)| Some((name.to_owned(), errno.parse().ok()?)))
+            .collect();
+        Self {
+            command_line,
+            now: Mutex::default(),
+            events: Mutex::new(events),
+            refused,
+            root,
+        }
+    }
+
+    fn would(&self, what: &str) {
+        println!("would {}", what.replace(&*self.root.to_string_lossy(), ""));
+    }
+
+    fn allow(&self, action: &'static str, object: &str) -> Result<(), Error> {
+        let found = self
+            .refused
+            .iter()
+            .find(|(name, _)| object.ends_with(name.as_str()));
+        match found {
+            Some((_, errno)) => Err(Error::new(
+                action,
+                object,
+                io::Error::from_raw_os_error(*errno),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+fn event(modalias: &str) -> Uevent {
+    Uevent {
+        action: "add".to_owned(),
+        device: "/devices/rehearsed".to_owned(),
+        words: BTreeMap::from([("MODALIAS".to_owned(), modalias.to_owned())]),
+    }
+}
+
+impl System for Rehearsal {
+    fn command_line(&self) -> String {
+        self.command_line.clone()
+    }
+
+    fn kernel_version(&self) -> String {
+        let version = fs::read_to_string(self.root.join("kernel-version"));
+        version.unwrap_or_default().trim().to_owned()
+    }
+
+    fn print(&self, text: &str) {
+        print!("{text}");
+    }
+
+    fn now(&self) -> Duration {
+        self.now.lock().map(|now| *now).unwrap_or_default()
+    }
+
+    fn mount(
+        &self,
+        source: &str,
+        target: &Path,
+        kind: &str,
+        flags: Flags,
+        data: &str,
+    ) -> Result<(), Error> {
+        let words = [
+            (Flags::RDONLY, "ro"),
+            (Flags::NOSUID, "nosuid"),
+            (Flags::NODEV, "nodev"),
+            (Flags::NOEXEC, "noexec"),
+        ];
+        let set = words
+            .iter()
+            .filter(|(flag, _)| flags.contains(*flag))
+            .map(|(_, word)| *word);
+        let options: Vec<&str> = set.chain([data]).filter(|word| !word.is_empty()).collect();
+        let shown = fs::read_link(target).unwrap_or_else(|_| target.to_owned());
+        self.would(&format!(
+            "mount {source} at {} ({kind} {})",
+            shown.display(),
+            options.join(",")
+        ));
+        self.allow("cannot mount", source)?;
+        let name = Path::new(source).file_name().unwrap_or_default();
+        let content = self.root.join("mounted").join(name);
+        if content.is_dir() && target.is_dir() && !target.starts_with("/proc") {
+            let _ = fs::remove_dir(target);
+            symlink(content, target).map_err(Error::at("cannot rehearse a mount at", target))?;
+        }
+        Ok(())
+    }
+
+    fn unmount(&self, target: &Path) -> Result<(), Error> {
+        self.would(&format!("unmount {}", target.display()));
+        let _ = fs::remove_file(target);
+        self.make_directory(target)
+    }
+
+    fn move_mount(&self, from: &Path, to: &Path) -> Result<(), Error> {
+        let shown = fs::read_link(to).unwrap_or_else(|_| to.to_owned());
+        self.would(&format!("move {} to {}", from.display(), shown.display()));
+        Ok(())
+    }
+
+    fn load_module(&self, file: &Path) -> Result<Loaded, Error> {
+        self.would(&format!("load {}", file.display()));
+        self.allow("the kernel refuses the module", &file.display().to_string())?;
+        Ok(Loaded::Now)
+    }
+
+    fn listen(&self) -> Result<(), Error> {
+        self.would("listen to device events");
+        Ok(())
+    }
+
+    fn next_event(&self, patience: Duration) -> Result<Heard, Error> {
+        let event = self.events.lock().ok().and_then(|mut events| events.pop());
+        if let (None, Ok(mut now)) = (&event, self.now.lock()) {
+            *now += patience;
+        }
+        Ok(event.map_or(Heard::Nothing, Heard::Event))
+    }
+
+    fn map(&self, mapping: Mapping<'_>) -> Result<String, Error> {
+        let signature = mapping
+            .signature
+            .map_or("no signature".to_owned(), |bytes| {
+                format!("signature of {} bytes", bytes.len())
+            });
+        self.would(&format!(
+            "map {} as {} with {signature}",
+            mapping.name,
+            mapping.verity.parameters()
+        ));
+        self.allow("cannot load the table of", mapping.name)?;
+        Ok(format!("/dev/mapper/{}", mapping.name))
+    }
+
+    fn open_mapped(&self, device: &str) -> Result<File, Error> {
+        self.would(&format!("read {device}"));
+        let path = self.root.join(device.trim_start_matches('/'));
+        File::open(&path).map_err(Error::at("cannot open", &path))
+    }
+
+    fn health(&self, _: &str) -> Result<Option<Health>, Error> {
+        Ok(Some(Health::Verified))
+    }
+
+    fn hand_over(
+        &self,
+        root: &Path,
+        program: &str,
+        arguments: &[String],
+    ) -> Result<Infallible, Error> {
+        self.would(&format!(
+            "start {program} {} in {}",
+            arguments.join(" "),
+            root.display()
+        ));
+        self.allow("cannot start", program)?;
+        std::process::exit(0)
+    }
+
+    fn pause(&self, pause: Duration) {
+        self.would(&format!("wait {} seconds", pause.as_secs()));
+    }
+
+    fn restart(&self) -> ! {
+        self.would("restart");
+        std::process::exit(1)
+    }
+}
