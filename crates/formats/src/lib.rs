@@ -10,6 +10,7 @@ pub mod kmod_index;
 pub mod modinfo;
 pub mod pe;
 pub mod pkcs7;
+#[cfg(feature = "build")]
 pub mod squashfs;
 pub mod uki;
 pub mod varstore;
