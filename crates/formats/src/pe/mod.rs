@@ -1,0 +1,18 @@
+//! PE32+ images: headers, sections, and sections added to a stub.
+//!
+//! Specification: Microsoft, "PE Format", <https://learn.microsoft.com/windows/win32/debug/pe-format>.
+//! Only PE32+ (64-bit) images are read: 64-bit UEFI loads nothing else.
+//!
+//! Order of things in a file: DOS header, `PE\0\0`, COFF header, optional header with data
+//! directories, section table, padding up to `SizeOfHeaders`, section contents at multiples of
+//! `FileAlignment`, and last the attribute certificate table (see [`crate::authenticode`]).
+
+pub mod format;
+mod reader;
+mod writer;
+
+pub use reader::{Error, Headers, Pe, parse_headers};
+pub use writer::{EditError, NewSection, add_sections, checksum, set_checksum};
+
+#[cfg(test)]
+pub(crate) mod tests;
