@@ -1,14 +1,17 @@
 //! Bytes to values and back: the file formats of a verified boot.
 
 pub mod ar;
+#[cfg(feature = "build")]
 pub mod authenticode;
 pub mod cpio;
 pub mod efi_signature_list;
+pub mod efivars;
 pub mod fat;
 pub mod gpt;
 pub mod kmod_index;
 pub mod modinfo;
 pub mod pe;
+#[cfg(feature = "build")]
 pub mod pkcs7;
 #[cfg(feature = "build")]
 pub mod squashfs;

@@ -1,0 +1,109 @@
+//! The attribute certificate table: WIN_CERTIFICATE entries at the end of the file.
+
+use zerocopy::byteorder::little_endian::{U16, U32};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::Error;
+use crate::pe::format::{DIRECTORY_CERTIFICATES, DataDirectory};
+use crate::pe::{Pe, set_checksum};
+
+/// Entries start at multiples of this, in bytes.
+const ALIGNMENT: usize = 8;
+/// `WIN_CERT_REVISION_2_0`.
+const REVISION: u16 = 0x0200;
+/// `WIN_CERT_TYPE_PKCS_SIGNED_DATA`.
+const PKCS_SIGNED_DATA: u16 = 0x0002;
+
+/// Header of an entry.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct WinCertificate {
+    /// Bytes of this header and the certificate, without padding.
+    length: U32,
+    revision: U16,
+    certificate_type: U16,
+}
+
+/// Appends a signature after those that the image may have already, and sets the checksum.
+pub fn append(image: &mut Vec<u8>, signature: &[u8]) -> Result<(), Error> {
+    let size = image.len() as u64;
+    if !image.len().is_multiple_of(ALIGNMENT) {
+        return Err(Error::Unaligned(size));
+    }
+    let headers = Pe::parse(image)?.headers;
+    let directory_offset = headers
+        .directory_offset(DIRECTORY_CERTIFICATES)
+        .ok_or(Error::NoDirectory(headers.directories.len()))?;
+    let start = match headers.certificate_table() {
+        Some(table) if table.end != size => {
+            return Err(Error::TableNotLast {
+                end: table.end,
+                size,
+            });
+        }
+        Some(table) => table.start,
+        None => size,
+    };
+
+    let length = size_of::<WinCertificate>() + signature.len();
+    let padded = length.next_multiple_of(ALIGNMENT);
+    let end = size + padded as u64;
+    if end >= 1 << 31 {
+        return Err(Error::TooLarge(end));
+    }
+    let entry = WinCertificate {
+        length: U32::new(length as u32),
+        revision: U16::new(REVISION),
+        certificate_type: U16::new(PKCS_SIGNED_DATA),
+    };
+    image.extend_from_slice(entry.as_bytes());
+    image.extend_from_slice(signature);
+    image.resize(end as usize, 0);
+
+    let directory = DataDirectory {
+        virtual_address: U32::new(start as u32),
+        size: U32::new((end - start) as u32),
+    };
+    let place = directory_offset..directory_offset + size_of::<DataDirectory>();
+    if let Some(place) = image.get_mut(place) {
+        place.copy_from_slice(directory.as_bytes());
+    }
+    set_checksum(image)?;
+    Ok(())
+}
+
+/// The PKCS#7 signatures of an image, DER; empty when it is not signed.
+pub fn signatures(image: &[u8]) -> Result<Vec<&[u8]>, Error> {
+    let Some(table) = Pe::parse(image)?.headers.certificate_table() else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    let mut offset = table.start as usize;
+    let end = table.end as usize;
+    while offset < end {
+        let rest = image.get(offset..end).unwrap_or_default();
+        let Ok((entry, _)) = WinCertificate::read_from_prefix(rest) else {
+            // Less than a header is left: padding.
+            break;
+        };
+        let length = entry.length.get() as usize;
+        let body = rest.get(size_of::<WinCertificate>()..length);
+        match body {
+            Some(body)
+                if entry.revision == REVISION && entry.certificate_type == PKCS_SIGNED_DATA =>
+            {
+                found.push(body);
+            }
+            _ => {
+                return Err(Error::Entry {
+                    offset: offset as u64,
+                    length: entry.length.get(),
+                    revision: entry.revision.get(),
+                    kind: entry.certificate_type.get(),
+                });
+            }
+        }
+        offset += length.next_multiple_of(ALIGNMENT);
+    }
+    Ok(found)
+}

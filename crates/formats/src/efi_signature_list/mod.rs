@@ -1,0 +1,42 @@
+//! EFI signature lists (`.esl`) and signed variables (`.auth`): what PK, KEK, db and dbx hold,
+//! and what changes them.
+//!
+//! Specification: UEFI 2.10, section 32.4.1 (EFI_SIGNATURE_DATA) and section 8.2.2
+//! (EFI_VARIABLE_AUTHENTICATION_2).
+
+mod auth;
+mod format;
+mod reader;
+mod time;
+mod writer;
+
+pub use auth::{Auth, assemble, read_auth, to_be_signed};
+pub use format::{CERT_SHA256, CERT_X509};
+pub use reader::{Error, read};
+pub use time::Timestamp;
+pub use writer::{sha256_list, write, x509_list};
+
+use uguid::Guid;
+
+/// One list: signatures of one type and size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignatureList {
+    /// [`CERT_X509`], [`CERT_SHA256`] or another type.
+    pub signature_type: Guid,
+    /// Header of this type; empty for both types above.
+    pub header: Vec<u8>,
+    /// The signatures; all data have the same length.
+    pub signatures: Vec<Signature>,
+}
+
+/// One entry of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Who added it.
+    pub owner: Guid,
+    /// X.509: the certificate, DER. SHA-256: the hash, 32 bytes.
+    pub data: Vec<u8>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+use der::Encode;
+use proptest::prelude::*;
+
+use super::*;
+
+/// A self-signed RSA-2048 certificate, made by `openssl req -x509`.
+pub(crate) const CERTIFICATE: &[u8] = include_bytes!("../../testdata/certificate.der");
+/// `hello`, signed by its key: `openssl smime -sign -binary -noattr -outform DER`.
+const DETACHED: &[u8] = include_bytes!("../../testdata/detached.p7s");
+/// The same with attributes.
+const ATTRIBUTES: &[u8] = include_bytes!("../../testdata/attributes.p7s");
+
+#[test]
+fn the_same_bytes_as_openssl() {
+    let theirs = read(DETACHED).unwrap();
+    let ours = assemble(CERTIFICATE, &theirs.signers[0].signature).unwrap();
+    assert_eq!(ours, DETACHED);
+}
+
+#[test]
+fn a_detached_signature_is_read() {
+    let message = read(DETACHED).unwrap();
+    assert_eq!(message.content_type, DATA);
+    assert_eq!(message.content, None);
+    assert_eq!(message.certificates, [CERTIFICATE]);
+    let [signer] = &message.signers[..] else {
+        panic!("one signer")
+    };
+    assert_eq!(message.certificate_of(signer), Some(CERTIFICATE));
+    assert_eq!(signer.message(b"hello").unwrap(), b"hello".as_slice());
+    assert_eq!(signer.signature.len(), 256);
+}
+
+#[test]
+fn a_bare_one_is_the_same_without_its_wrapping() {
+    let message = read(DETACHED).unwrap();
+    let bare = assemble_bare(CERTIFICATE, &message.signers[0].signature).unwrap();
+    assert_eq!(read(&bare).unwrap(), message);
+    assert!(DETACHED.ends_with(&bare));
+}
+
+#[test]
+fn attributes_stand_for_the_content_only_when_its_digest_is_theirs() {
+    let message = read(ATTRIBUTES).unwrap();
+    let signer = &message.signers[0];
+    let signed = signer.message(b"hello").unwrap();
+    assert_eq!(signed.first(), Some(&0x31));
+    assert!(signer.message(b"hellO").is_err());
+    let data = signer.attribute(CONTENT_TYPE).unwrap();
+    assert_eq!(data, Some(DATA.to_der().unwrap()));
+}
+
+#[test]
+fn certificate_fields_are_found() {
+    let fields = read_certificate(CERTIFICATE).unwrap();
+    assert_eq!(fields.issuer, fields.subject);
+    assert_eq!(fields.signature.len(), 256);
+    assert!(fields.issuer.ends_with(b"formats test"));
+    assert!(CERTIFICATE[4..].starts_with(&fields.signed));
+}
+
+#[test]
+fn truncations_are_errors() {
+    for whole in [DETACHED, ATTRIBUTES] {
+        for length in 0..whole.len() {
+            assert!(read(&whole[..length]).is_err(), "{length}");
+        }
+    }
+    for length in 0..CERTIFICATE.len() {
+        assert!(
+            read_certificate(&CERTIFICATE[..length]).is_err(),
+            "{length}"
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn changed_bytes_never_panic(offset in 0..ATTRIBUTES.len(), byte in any::<u8>()) {
+        let mut bytes = ATTRIBUTES.to_vec();
+        bytes[offset] = byte;
+        if let Ok(message) = read(&bytes) {
+            for signer in &message.signers {
+                let _ = message.certificate_of(signer);
+                let _ = signer.message(b"hello");
+            }
+        }
+    }
+}
