@@ -1,0 +1,95 @@
+use super::sbat::{Error, HEADER, merge};
+use super::*;
+use crate::pe::format::{CNT_INITIALIZED_DATA, MEM_READ};
+use crate::pe::{NewSection, add_sections, tests::stub};
+
+fn uki() -> Vec<u8> {
+    let sections: [(&str, &[u8]); 3] = [
+        (".osrel", b"ID=test\nNAME=\"T\xc3\xa9st\"\n"),
+        (".cmdline", b"console=ttyS0"),
+        (".linux", b"MZ\0\x01"),
+    ];
+    let sections = sections.map(|(name, data)| NewSection {
+        name,
+        data,
+        characteristics: CNT_INITIALIZED_DATA | MEM_READ,
+    });
+    add_sections(&stub(), &sections, 0).unwrap()
+}
+
+#[test]
+fn sections_are_found_by_name() {
+    let bytes = uki();
+    let uki = Uki::parse(&bytes).unwrap();
+    assert_eq!(uki.text(".cmdline"), Some("console=ttyS0"));
+    assert_eq!(uki.content(".linux"), Some(b"MZ\0\x01".as_slice()));
+    assert_eq!(uki.content(".initrd"), None);
+    let known: Vec<_> = uki.sections.iter().filter_map(|s| s.profile).collect();
+    let known: Vec<_> = known.iter().map(|row| row.name).collect();
+    assert_eq!(known, [".sbat", ".osrel", ".cmdline", ".linux"]);
+}
+
+#[test]
+fn the_dump_shows_sections_and_texts() {
+    let expected = "\
+name       offset    address       size  sha256
+.text       0x400     0x1000        384  5ba3aaa3dd8a9a6f
+.sbat       0x600     0x2000         16  c6cf4bd7e4d5eeba
+.osrel      0x800     0x3000         21  0000000000000000
+.cmdline    0xa00     0x4000         13  0000000000000000
+.linux      0xc00     0x5000          4  0000000000000000
+
+.sbat
+  ssssssssssssssss
+
+.osrel
+  ID=test
+  NAME=\\\"Tést\\\"
+
+.cmdline
+  console=ttyS0
+";
+    let mask = |text: &str| -> Vec<String> {
+        let lines = text.lines().enumerate();
+        let digest = |i| (1..6).contains(&i);
+        lines
+            .map(|(i, line)| {
+                if digest(i) {
+                    line[..line.len() - 16].to_owned()
+                } else {
+                    line.to_owned()
+                }
+            })
+            .collect()
+    };
+    let found = dump(&Uki::parse(&uki()).unwrap());
+    assert_eq!(mask(&found), mask(expected));
+}
+
+#[test]
+fn sbat_lines_are_merged_once() {
+    let stub = format!(
+        "{HEADER}\nsystemd-stub,1,The systemd Developers,systemd,257,https://systemd.io/\n\0\0"
+    );
+    let owner = format!("{HEADER}\nuki,1,UKI,uki,1,https://uapi-group.org/\n");
+    let merged = merge(&[
+        ("stub", stub.as_bytes()),
+        ("owner", owner.as_bytes()),
+        ("kernel", stub.as_bytes()),
+        ("empty", b""),
+    ]);
+    let expected = format!(
+        "{HEADER}\nsystemd-stub,1,The systemd Developers,systemd,257,https://systemd.io/\nuki,1,UKI,uki,1,https://uapi-group.org/\n"
+    );
+    assert_eq!(merged.unwrap(), expected);
+}
+
+#[test]
+fn other_text_is_not_sbat() {
+    let error = merge(&[("stub", b"uki,1,a,b,1,c\n")]).unwrap_err();
+    assert!(matches!(error, Error::Header { .. }), "{error}");
+    for line in ["uki,1,a,b,1", "uki,x,a,b,1,c", "uki,1,a,b,1,\x07"] {
+        let error = merge(&[("stub", format!("{HEADER}\n{line}\n").as_bytes())]).unwrap_err();
+        assert!(matches!(error, Error::Line { .. }), "{error}");
+    }
+}
