@@ -1,32 +1,119 @@
 //! One layer: a tar stream that can be read from its start as often as needed.
+//!
+//! In order: [`Layer`], the layers that are a file ([`TarFile`]) or bytes in memory
+//! ([`TarBytes`]), and in `archive` how a tar stream is read.
 
-use std::io::Read;
+pub mod archive;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use archive::{EntryError, EntryProblem};
 
 /// One tar stream: an OCI layer, a `.deb`'s data, an `.apk`'s data, a tarball.
 pub trait Layer: Send + Sync {
     /// What to call it in messages: `kmod_34.2-2_amd64.deb`.
     fn name(&self) -> &str;
     /// The uncompressed tar stream, from its start.
-    fn open(&self) -> std::io::Result<Box<dyn Read + Send + '_>>;
+    fn open(&self) -> io::Result<Box<dyn Read + Send + '_>>;
     /// By which rules it is merged over what is below it.
     fn kind(&self) -> LayerKind {
         LayerKind::Archive
     }
 }
 
-/// By which rules a layer is merged.
+/// By which rules a layer is merged. What both have in common is in
+/// [`crate::tree::Tree::add_layer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayerKind {
-    /// A tarball or package: `.wh.` names are ordinary files.
+    /// A tarball or package. `.wh.` names are ordinary files. As with dpkg, a directory entry
+    /// leaves a symbolic link to a directory alone (`lib -> usr/lib`), and nothing but a
+    /// directory may take the place of a directory with something in it.
     Archive,
-    /// An OCI layer: `.wh.` names take away what is below.
+    /// An OCI layer (image-spec, layer.md). `.wh.` names take away what is below; every entry
+    /// replaces what is there, only a directory merges with a directory.
     Oci,
 }
 
-/// What is wrong with a layer's entry.
-#[derive(Debug, thiserror::Error)]
-pub enum EntryProblem {
-    /// Its path cannot be used.
-    #[error("{0}")]
-    Path(crate::tree::PathProblem),
+/// A tarball on disk: plain, or compressed with gzip, xz or zstd, which its first bytes tell.
+#[derive(Clone, Debug)]
+pub struct TarFile {
+    path: PathBuf,
+    name: String,
+    kind: LayerKind,
+}
+
+impl TarFile {
+    /// A tarball at this path, which is opened when it is read. Its name in messages is the
+    /// path.
+    pub fn new(path: impl Into<PathBuf>, kind: LayerKind) -> Self {
+        let path = path.into();
+        let name = path.display().to_string();
+        Self { path, name, kind }
+    }
+}
+
+impl Layer for TarFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
+        let mut file = File::open(&self.path)?;
+        let mut magic = Vec::new();
+        file.by_ref().take(MAGIC_MAX).read_to_end(&mut magic)?;
+        file.rewind()?;
+        decompress(&magic, BufReader::with_capacity(128 * 1024, file))
+    }
+
+    fn kind(&self) -> LayerKind {
+        self.kind
+    }
+}
+
+/// A tar stream in memory, compressed or not.
+#[derive(Clone, Debug)]
+pub struct TarBytes {
+    /// What to call it in messages.
+    pub name: String,
+    /// The stream.
+    pub bytes: Arc<[u8]>,
+    /// By which rules it is merged.
+    pub kind: LayerKind,
+}
+
+impl Layer for TarBytes {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
+        decompress(&self.bytes, &*self.bytes)
+    }
+
+    fn kind(&self) -> LayerKind {
+        self.kind
+    }
+}
+
+/// How many bytes tell the compression.
+const MAGIC_MAX: u64 = 6;
+
+/// Unpacks a stream that starts with `magic` (at least 6 bytes of it, where there are as
+/// many): gzip (RFC 1952), xz, zstd (RFC 8878), or not compressed. Streams that consist of
+/// several compressed ones are read to their end.
+pub fn decompress<'a>(
+    magic: &[u8],
+    input: impl io::BufRead + Send + 'a,
+) -> io::Result<Box<dyn Read + Send + 'a>> {
+    Ok(match magic {
+        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
+            Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(input))
+        }
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::with_buffer(input)?),
+        _ => Box::new(input),
+    })
 }

@@ -5,7 +5,6 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::merge::ScannedLayer;
 use super::{Content, Error, NodeId, Origin, PathProblem, Quoted, Tree};
 
 /// `O_NOFOLLOW | O_NONBLOCK`: neither follow a link nor wait for a pipe that took the file's
@@ -99,7 +98,7 @@ impl Tree {
         }
         for (layer, entries) in &wanted.layers {
             if let Some(layer) = self.layers.get(*layer) {
-                ScannedLayer::replay(layer, entries, to_the_end, visit)?;
+                layer.replay(entries, to_the_end, visit)?;
             }
         }
         Ok(())

@@ -34,21 +34,12 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A layer's stream is not what it should be.
-    #[error(
-        "layer {layer}, entry {entry} at byte {offset}{}: {problem}",
-        Named(path)
-    )]
+    #[error("layer {layer}, {error}")]
     Layer {
         /// The layer's name.
         layer: String,
-        /// Which entry, from 0.
-        entry: usize,
-        /// Where its first header is in the uncompressed stream, in bytes.
-        offset: u64,
-        /// Its name; empty when that is not known yet.
-        path: Quoted,
-        /// What is wrong with it.
-        problem: crate::layer::EntryProblem,
+        /// Which entry, and what is wrong with it.
+        error: crate::layer::EntryError,
     },
     /// A layer is not the same when it is read for the second time.
     #[error(
@@ -89,18 +80,6 @@ impl Error {
     pub(crate) fn path(path: &[u8], problem: PathProblem) -> Self {
         let path = Quoted::new(path);
         Self::Path { path, problem }
-    }
-}
-
-/// Shows a name after a comma, and nothing where there is none.
-struct Named<'a>(&'a Quoted);
-
-impl std::fmt::Display for Named<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0.is_empty() {
-            true => Ok(()),
-            false => write!(f, ", {:?}", self.0),
-        }
     }
 }
 

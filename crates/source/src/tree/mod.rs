@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub use contents::Visit;
 pub use error::{Error, PathProblem};
 use merge::ScannedLayer;
-pub(crate) use path::Quoted;
+pub use path::Quoted;
 
 /// What every kind of node carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -330,7 +330,11 @@ impl Tree {
         if to.is_empty() {
             return Err(Error::path(path.as_ref(), PathProblem::Root));
         }
-        if self.id(&to) != Some(id) {
+        if self.id(&to) == Some(id) {
+            if let Some(place) = self.paths.get_mut(&*to) {
+                place.merged = self.merged;
+            }
+        } else {
             // Making room may take `existing` away when it lies below the new path.
             self.nodes[id.0].links += 1;
             self.take(&to);

@@ -19,10 +19,6 @@ impl Quoted {
         Self(path.to_vec())
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The bytes themselves.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -1,5 +1,11 @@
 //! Tests of the tree without layers.
 
+mod contents;
+mod hostile;
+mod merge;
+mod random;
+mod tar;
+
 use std::io::Read;
 
 use super::dump::dump;
