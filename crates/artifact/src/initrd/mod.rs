@@ -1,0 +1,262 @@
+//! The initrd: the init program, the modules that find and map the images, and what they are
+//! pinned to. One for every machine: nothing of the build machine is in it.
+//!
+//! | Path | Content |
+//! |---|---|
+//! | `init` | the init program, static |
+//! | `release.json` | the manifest, with the root hash of every image |
+//! | `boot.json` | how to start the release |
+//! | `usr/lib/modules/<version>/` | modules, uncompressed, with their indexes |
+//! | `usr/lib/firmware/` | firmware for these modules, when asked for |
+//! | `lib` | link to `usr/lib`, where the kernel looks for firmware |
+//! | `dev proc sys run sysroot` | empty, to be mounted over; `dev/console` for the first output |
+//!
+//! The archive is newc, in order of paths, compressed as one zstd frame. The kernel takes
+//! windows up to 128 MiB (`lib/decompress_unzstd.c`); 8 MiB are used, because it keeps them in
+//! memory while it unpacks.
+
+mod chosen;
+mod modules;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use contract::esp;
+use formats::cpio::{self, Entry, Kind, Writer};
+
+pub use chosen::ChosenModules;
+pub use modules::{DEFAULT_MODULES, ModuleGroup};
+
+/// Compression level when nothing else is asked for: the highest that needs no larger window.
+pub const DEFAULT_LEVEL: i32 = 19;
+
+/// Largest distance back of a match: 2^23 bytes.
+const WINDOW_LOG: u32 = 23;
+
+/// Directories that are mounted over.
+const MOUNT_POINTS: [&str; 5] = ["dev", "proc", "run", "sys", "sysroot"];
+
+/// What goes into an initrd.
+#[derive(Clone, Copy, Debug)]
+pub struct InitrdParts<'a> {
+    /// The init program: a static executable.
+    pub init: &'a [u8],
+    /// The manifest's bytes, exactly as signed.
+    pub manifest: &'a [u8],
+    /// The bytes of [`contract::boot::Boot`].
+    pub boot: &'a [u8],
+    /// The kernel's version and the modules for it.
+    pub modules: &'a ChosenModules,
+    /// Firmware: path below `usr/lib/firmware` → bytes.
+    pub firmware: &'a BTreeMap<String, Vec<u8>>,
+    /// Modification time of everything, seconds since 1970.
+    pub mtime: u32,
+}
+
+/// Why an initrd was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The init program would not run alone.
+    #[error(
+        "the init program is no ELF executable for this purpose: {problem}; a static one is needed"
+    )]
+    Init {
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A file cannot be put into the archive.
+    #[error("the initrd's archive cannot be written")]
+    Archive(#[from] cpio::Error),
+    /// Compression failed.
+    #[error("the initrd cannot be compressed at level {level}")]
+    Compress {
+        /// zstd's level.
+        level: i32,
+        /// What zstd said.
+        source: std::io::Error,
+    },
+}
+
+/// An initrd, compressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Initrd {
+    /// For the UKI's `.initrd` section.
+    pub bytes: Vec<u8>,
+    /// Size of the archive before compression, in bytes.
+    pub uncompressed_size: u64,
+}
+
+impl Initrd {
+    /// Puts the archive together and compresses it at `level` (1 to 19 make sense;
+    /// [`DEFAULT_LEVEL`]).
+    pub fn build(parts: &InitrdParts<'_>, level: i32) -> Result<Self, Error> {
+        let archive = archive(parts)?;
+        let failed = |source| Error::Compress { level, source };
+        Ok(Self {
+            bytes: compress(&archive, level).map_err(failed)?,
+            uncompressed_size: archive.len() as u64,
+        })
+    }
+}
+
+/// The archive before compression.
+pub fn archive(parts: &InitrdParts<'_>) -> Result<Vec<u8>, Error> {
+    check_init(parts.init)?;
+    let modules = format!("usr/lib/modules/{}", parts.modules.version);
+    let console = Kind::CharDevice { major: 5, minor: 1 };
+    let mut files: BTreeMap<String, (u16, Kind<'_>)> = BTreeMap::new();
+    let mut add = |path: String, mode: u16, kind| files.insert(path, (mode, kind));
+    for name in MOUNT_POINTS {
+        add(name.to_owned(), 0o755, Kind::Directory);
+    }
+    add("dev/console".to_owned(), 0o600, console);
+    add("lib".to_owned(), 0o777, Kind::Symlink(b"usr/lib"));
+    add("init".to_owned(), 0o755, Kind::File(parts.init));
+    add(esp::MANIFEST.to_owned(), 0o644, Kind::File(parts.manifest));
+    add(esp::BOOT.to_owned(), 0o644, Kind::File(parts.boot));
+    for (path, bytes) in &parts.modules.files {
+        add(format!("{modules}/{path}"), 0o644, Kind::File(bytes));
+    }
+    for (path, bytes) in parts.firmware {
+        let path = format!("usr/lib/firmware/{path}");
+        add(path, 0o644, Kind::File(bytes));
+    }
+    // The kernel makes no parents.
+    let mut parents = Vec::new();
+    for path in files.keys() {
+        parents.extend(path.match_indices('/').map(|(at, _)| path[..at].to_owned()));
+    }
+    for parent in parents {
+        files.entry(parent).or_insert((0o755, Kind::Directory));
+    }
+    let mut writer = Writer::new(Vec::new());
+    for (path, (mode, kind)) in files {
+        writer.add(&Entry::root(path.as_bytes(), mode, parts.mtime, kind))?;
+    }
+    Ok(writer.finish()?)
+}
+
+/// One zstd frame with the content's size and checksum, which the kernel verifies.
+fn compress(archive: &[u8], level: i32) -> std::io::Result<Vec<u8>> {
+    use zstd::zstd_safe::CParameter::{ChecksumFlag, ContentSizeFlag, WindowLog};
+    let mut encoder = zstd::Encoder::new(Vec::new(), level)?;
+    for parameter in [
+        WindowLog(WINDOW_LOG),
+        ContentSizeFlag(true),
+        ChecksumFlag(true),
+    ] {
+        encoder.set_parameter(parameter)?;
+    }
+    encoder.set_pledged_src_size(Some(archive.len() as u64))?;
+    encoder.write_all(archive)?;
+    encoder.finish()
+}
+
+/// PID 1 has no dynamic loader to find: `PT_INTERP` must not be there.
+fn check_init(init: &[u8]) -> Result<(), Error> {
+    let wrong = |problem| Err(Error::Init { problem });
+    if !init.starts_with(b"\x7fELF\x02\x01") {
+        return wrong("no 64-bit little-endian ELF file");
+    }
+    match needs_interpreter(init) {
+        Some(false) => Ok(()),
+        Some(true) => wrong("it asks for a dynamic loader"),
+        None => wrong("its program headers lie past its end"),
+    }
+}
+
+/// Walks the program headers (System V ABI, chapter 5).
+fn needs_interpreter(elf: &[u8]) -> Option<bool> {
+    const INTERPRETER: u32 = 3;
+    let start = usize::try_from(u64::from_le_bytes(*elf.get(32..)?.first_chunk()?)).ok()?;
+    let half = |at: usize| Some(u16::from_le_bytes(*elf.get(at..)?.first_chunk()?));
+    let (size, count) = (usize::from(half(54)?), usize::from(half(56)?));
+    for index in 0..count {
+        let header = elf.get(start.checked_add(index * size)?..)?;
+        if u32::from_le_bytes(*header.first_chunk()?) == INTERPRETER {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An ELF file with one program header of this type.
+    fn program(kind: u8) -> Vec<u8> {
+        let mut elf = vec![0; 64 + 56];
+        elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        (elf[32], elf[54], elf[56], elf[64]) = (64, 56, 1, kind);
+        elf
+    }
+
+    fn with_parts<T>(init: &[u8], test: impl Fn(&InitrdParts<'_>) -> T) -> T {
+        let files = |path: &str| BTreeMap::from([(path.to_owned(), b"content".to_vec())]);
+        let modules = ChosenModules {
+            version: "6.12".to_owned(),
+            files: files("kernel/a.ko"),
+            missing: Vec::new(),
+        };
+        test(&InitrdParts {
+            init,
+            manifest: b"{}",
+            boot: b"[]",
+            modules: &modules,
+            firmware: &files("x/y.bin"),
+            mtime: 1_700_000_000,
+        })
+    }
+
+    #[test]
+    fn the_archive_is_in_order_with_every_directory() {
+        let expected = "\
+-0644 0:0 1700000000 2 boot.json
+d0755 0:0 1700000000 - dev
+c0600 0:0 1700000000 5,1 dev/console
+-0755 0:0 1700000000 120 init
+l0777 0:0 1700000000 -> usr/lib lib
+d0755 0:0 1700000000 - proc
+-0644 0:0 1700000000 2 release.json
+d0755 0:0 1700000000 - run
+d0755 0:0 1700000000 - sys
+d0755 0:0 1700000000 - sysroot
+d0755 0:0 1700000000 - usr
+d0755 0:0 1700000000 - usr/lib
+d0755 0:0 1700000000 - usr/lib/firmware
+d0755 0:0 1700000000 - usr/lib/firmware/x
+-0644 0:0 1700000000 7 usr/lib/firmware/x/y.bin
+d0755 0:0 1700000000 - usr/lib/modules
+d0755 0:0 1700000000 - usr/lib/modules/6.12
+d0755 0:0 1700000000 - usr/lib/modules/6.12/kernel
+-0644 0:0 1700000000 7 usr/lib/modules/6.12/kernel/a.ko
+";
+        let archive = with_parts(&program(1), |parts| archive(parts).unwrap());
+        assert_eq!(cpio::dump(&archive).unwrap(), expected);
+    }
+
+    #[test]
+    fn compression_gives_the_archive_back_and_the_same_bytes_again() {
+        with_parts(&program(1), |parts| {
+            let initrd = Initrd::build(parts, 3).unwrap();
+            let unpacked = zstd::decode_all(&initrd.bytes[..]).unwrap();
+            assert_eq!(unpacked, archive(parts).unwrap());
+            assert_eq!(initrd.uncompressed_size, unpacked.len() as u64);
+            assert_eq!(Initrd::build(parts, 3).unwrap(), initrd);
+        });
+    }
+
+    #[test]
+    fn programs_that_cannot_be_pid_1_are_refused() {
+        let cases = [
+            (program(3), "dynamic loader"),
+            (b"#!/bin/sh\n".to_vec(), "no 64-bit"),
+            (program(1)[..60].to_vec(), "past its end"),
+        ];
+        for (init, expected) in cases {
+            let error = with_parts(&init, |parts| archive(parts).unwrap_err().to_string());
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}
