@@ -1,0 +1,153 @@
+use std::io::{Cursor, Write};
+use std::os::unix::fs::MetadataExt;
+
+use formats::fat::Volume;
+use formats::gpt::{self, SectorSize};
+
+use super::*;
+
+/// 2025-11-23 20:33:20 UTC.
+const EPOCH: i64 = 1_763_930_000;
+
+fn files() -> Vec<FileOnSlot> {
+    vec![
+        FileOnSlot::from_bytes("EFI/BOOT/BOOTX64.EFI", vec![1; 300_000]),
+        FileOnSlot::from_bytes("sealboot/release.json", *b"{}\n"),
+        FileOnSlot::from_bytes("keys/empty", []),
+    ]
+}
+
+fn write(plan: &DiskPlan) -> Vec<u8> {
+    let mut out = Cursor::new(Vec::new());
+    let mut done = 0;
+    plan.write(&mut out, &mut |more| done += more).unwrap();
+    assert_eq!(done, plan.content_size());
+    assert_eq!(out.get_ref().len() as u64, plan.disk_size());
+    out.into_inner()
+}
+
+#[test]
+fn plan_is_printed_as_expected() {
+    let plan = DiskPlan::new(DiskOptions::new(files(), b"test", EPOCH)).unwrap();
+    let text = plan.to_string();
+    assert_eq!(
+        text,
+        "\
+disk d5660945-a307-8062-984e-2823951714c1, 35 MiB
+
+      offset          size  part
+           0       1048576  protective MBR, GPT
+     1048576      34603008  partition 1 \"sealboot-a\", FAT32 \"SEALBOOT-A\"
+    35651584       1048576  backup GPT
+
+partition 1: 00402e2f-184b-8dc4-88e8-681131a21670
+type:        c12a7328-f81f-11d2-ba4b-00a0c93ec93b
+clusters:    66512 of 512 bytes, 32.1 MiB free
+
+      offset          size  file
+     1600000        300000  EFI/BOOT/BOOTX64.EFI
+     1900032             3  sealboot/release.json
+           -             0  keys/empty
+3 files, 292.9 KiB
+"
+    );
+    assert!(text.lines().all(|line| line.chars().count() <= 80));
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let plan = DiskPlan::new(DiskOptions::new(files(), b"test", EPOCH)).unwrap();
+    let bytes = write(&plan);
+    let table = gpt::read(&mut Cursor::new(&bytes), SectorSize::B512).unwrap();
+    assert!(table.other_side.is_ok());
+    let slot = table.by_guid(guid_from(b"test", "sealboot-a")).unwrap();
+    assert_eq!(slot.type_guid, contract::esp::PARTITION_TYPE);
+    let (offset, size) = (slot.offset(SectorSize::B512), slot.size(SectorSize::B512));
+    let mut volume = Volume::open(Cursor::new(&bytes), offset, size).unwrap();
+    assert_eq!(volume.label().unwrap().as_deref(), Some("SEALBOOT-A"));
+    for file in files() {
+        let Source::Bytes(content) = file.source else {
+            unreachable!()
+        };
+        assert_eq!(*volume.read(&file.path, 1 << 20).unwrap(), *content);
+    }
+}
+
+#[test]
+fn same_inputs_make_same_bytes() {
+    let plan = |seed: &[u8]| DiskPlan::new(DiskOptions::new(files(), seed, EPOCH)).unwrap();
+    let first = write(&plan(b"test"));
+    assert!(first == write(&plan(b"test")));
+    assert!(first != write(&plan(b"tesu")));
+}
+
+#[test]
+fn room_is_left_and_the_size_is_whole_mebibytes() {
+    for free in [0, 8 << 20, 1 << 30] {
+        let mut options = DiskOptions::new(files(), b"test", EPOCH);
+        options.free = free;
+        let plan = DiskPlan::new(options).unwrap();
+        assert!(plan.volume().free() >= free);
+        assert_eq!(plan.disk_size() % (1 << 20), 0);
+    }
+}
+
+#[test]
+fn an_image_is_sparse() {
+    let mut content = tempfile::NamedTempFile::new().unwrap();
+    content.write_all(&[1; 100_000]).unwrap();
+    let size = 600 << 20;
+    content.as_file().set_len(size).unwrap();
+    let mut files = files();
+    files.push(FileOnSlot {
+        path: "sealboot/root.squashfs".to_owned(),
+        size,
+        source: Source::File(content.path().to_owned()),
+    });
+    let plan = DiskPlan::new(DiskOptions::new(files, b"test", EPOCH)).unwrap();
+    let mut image = tempfile::tempfile().unwrap();
+    plan.write(&mut image, &mut |_| ()).unwrap();
+    let metadata = image.metadata().unwrap();
+    assert_eq!(metadata.len(), plan.disk_size());
+    // 600 MiB in clusters of 4 KiB: 600 KiB in each FAT; and what was not zero.
+    let allocated = metadata.blocks() * 512;
+    assert!(allocated < 4 << 20, "{allocated} bytes are allocated");
+}
+
+#[test]
+fn sources_that_are_not_as_planned_are_refused() {
+    let content = tempfile::NamedTempFile::new().unwrap();
+    let file = |path: &std::path::Path, size| FileOnSlot {
+        path: "a".to_owned(),
+        size,
+        source: Source::File(path.to_owned()),
+    };
+    let said = |file: FileOnSlot| {
+        let plan = DiskPlan::new(DiskOptions::new(vec![file], b"", 0)).unwrap();
+        let error = plan
+            .write(&mut Cursor::new(Vec::new()), &mut |_| ())
+            .unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap();
+        let root = cause.source().map(ToString::to_string).unwrap_or_default();
+        format!("{error}: {cause}: {root}")
+    };
+    let short = said(file(content.path(), 1));
+    assert!(short.contains("has 0 bytes, 1 were planned"), "{short}");
+    let missing = said(file(std::path::Path::new("/nonexistent/b"), 1));
+    assert!(
+        missing.contains("/nonexistent/b: No such file"),
+        "{missing}"
+    );
+
+    let mut wrong = FileOnSlot::from_bytes("a", [1, 2]);
+    wrong.size = 3;
+    let error = DiskPlan::new(DiskOptions::new(vec![wrong], b"", 0)).unwrap_err();
+    assert!(matches!(error, PlanError::Size { found: 2, .. }));
+
+    let twice = [
+        FileOnSlot::from_bytes("a", []),
+        FileOnSlot::from_bytes("A", []),
+    ];
+    let error = DiskPlan::new(DiskOptions::new(twice.to_vec(), b"", 0)).unwrap_err();
+    assert!(matches!(error, PlanError::Fat(_)));
+}

@@ -1,0 +1,104 @@
+//! Disk images against `sgdisk`, `sfdisk`, `fsck.vfat` and mtools.
+
+mod tool;
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+
+use media::disk::{DiskOptions, DiskPlan, FileOnSlot, Source, guid_from};
+
+/// 2025-11-23 20:33:20 UTC.
+const EPOCH: i64 = 1_763_930_000;
+
+fn content(length: usize) -> Vec<u8> {
+    (0..length).map(|i| (i % 251 + 1) as u8).collect()
+}
+
+#[test]
+fn reference_tools_accept_the_disk_and_its_partition() {
+    let folder = tempfile::tempdir().unwrap();
+    let squashfs = folder.path().join("root.squashfs");
+    std::fs::write(&squashfs, content(40 << 20)).unwrap();
+    let files = vec![
+        FileOnSlot::from_bytes("EFI/BOOT/BOOTX64.EFI", content(3_000_000)),
+        FileOnSlot {
+            path: "sealboot/root.squashfs".to_owned(),
+            size: 40 << 20,
+            source: Source::File(squashfs),
+        },
+        FileOnSlot::from_bytes("sealboot/release.json", *b"{}\n"),
+        FileOnSlot::from_bytes("keys/PK.auth", content(2000)),
+    ];
+    let plan = DiskPlan::new(DiskOptions::new(files, b"test", EPOCH)).unwrap();
+    let path = folder.path().join("disk.img");
+    let image = path.to_str().unwrap();
+    let mut out = File::create(&path).unwrap();
+    let mut done = 0;
+    plan.write(&mut out, &mut |more| done += more).unwrap();
+    assert_eq!(done, plan.content_size());
+    let metadata = out.metadata().unwrap();
+    assert_eq!(metadata.len(), plan.disk_size());
+    let allocated = metadata.blocks() * 512;
+    assert!(
+        allocated < plan.content_size() + (2 << 20),
+        "{allocated} bytes are allocated"
+    );
+
+    let (text, good) = tool::run("gdisk", "sgdisk", &["-v", image]);
+    assert!(good && text.contains("No problems found."), "{text}");
+    let (text, good) = tool::run("fdisk", "sfdisk", &["--verify", image]);
+    assert!(good && text.contains("No errors detected."), "{text}");
+    let (text, _) = tool::run("gdisk", "sgdisk", &["-i", "1", image]);
+    let guid = guid_from(b"test", "sealboot-a").to_string().to_uppercase();
+    for word in [
+        "EFI system partition",
+        "'sealboot-a'",
+        &guid,
+        "First sector: 2048 ",
+    ] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+
+    // The partition alone, for fsck.vfat.
+    let partition = &plan.layout().partitions()[0];
+    let sector = plan.layout().sector_size();
+    let volume = folder.path().join("fat.img");
+    let mut disk = File::open(&path).unwrap();
+    disk.seek(SeekFrom::Start(partition.offset(sector)))
+        .unwrap();
+    let mut part = disk.take(partition.size(sector));
+    std::io::copy(&mut part, &mut File::create(&volume).unwrap()).unwrap();
+    let (text, good) = tool::run("dosfstools", "fsck.vfat", &["-n", volume.to_str().unwrap()]);
+    assert!(good && text.lines().count() == 2, "{text}");
+
+    // mtools finds it inside the disk.
+    let inside = format!("{image}@@{}", partition.offset(sector));
+    let mtype = |name: &str| tool::stdout("mtools", "mtype", &["-i", &inside, name]);
+    assert_eq!(mtype("::/sealboot/release.json"), b"{}\n");
+    assert!(mtype("::/EFI/BOOT/BOOTX64.EFI") == content(3_000_000));
+    assert!(mtype("::/sealboot/root.squashfs") == content(40 << 20));
+    assert!(mtype("::/keys/PK.auth") == content(2000));
+}
+
+#[test]
+fn an_image_of_gigabytes_of_zeroes_is_quick_and_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("root.squashfs");
+    let mut file = File::create(&source).unwrap();
+    file.write_all(b"hsqs").unwrap();
+    file.set_len(3 << 30).unwrap();
+    let files = vec![FileOnSlot {
+        path: "sealboot/root.squashfs".to_owned(),
+        size: 3 << 30,
+        source: Source::File(source),
+    }];
+    let plan = DiskPlan::new(DiskOptions::new(files, b"test", EPOCH)).unwrap();
+    let path = folder.path().join("disk.img");
+    let mut out = File::create(&path).unwrap();
+    plan.write(&mut out, &mut |_| ()).unwrap();
+    let allocated = out.metadata().unwrap().blocks() * 512;
+    assert!(allocated < 8 << 20, "{allocated} bytes are allocated");
+    let (text, good) = tool::run("gdisk", "sgdisk", &["-v", path.to_str().unwrap()]);
+    assert!(good && text.contains("No problems found."), "{text}");
+}
