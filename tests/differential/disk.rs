@@ -87,10 +87,10 @@ fn an_image_of_gigabytes_of_zeroes_is_quick_and_small() {
     let source = folder.path().join("root.squashfs");
     let mut file = File::create(&source).unwrap();
     file.write_all(b"hsqs").unwrap();
-    file.set_len(3 << 30).unwrap();
+    file.set_len(2 << 30).unwrap();
     let files = vec![FileOnSlot {
         path: "sealboot/root.squashfs".to_owned(),
-        size: 3 << 30,
+        size: 2 << 30,
         source: Source::File(source),
     }];
     let plan = DiskPlan::new(DiskOptions::new(files, b"test", EPOCH)).unwrap();

@@ -76,7 +76,7 @@ fn check(path: &Path) {
     assert!(good, "{text}");
     for word in [
         "Checking for unused clusters",
-        "Root directory starts at cluster 2",
+        "Root directory start at cluster 2",
     ] {
         assert!(text.contains(word), "{word}: {text}");
     }
@@ -109,6 +109,19 @@ fn check(path: &Path) {
     }
 }
 
+/// mtools knows no UTF-16 surrogates: it shows two underscores.
+fn as_mtools(path: &str) -> String {
+    path.chars()
+        .map(|c| {
+            if c.len_utf16() == 2 {
+                "__".to_owned()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
+}
+
 /// Copies everything out with mtools and compares, byte by byte.
 fn compare_with_mcopy(path: &Path, files: &Files) {
     let image = path.to_str().unwrap();
@@ -119,7 +132,7 @@ fn compare_with_mcopy(path: &Path, files: &Files) {
         .filter(|line| !line.ends_with('/'))
         .map(|line| line.trim_start_matches("::/").to_owned())
         .collect();
-    let mut expected: Vec<_> = files.iter().map(|(path, _)| path.clone()).collect();
+    let mut expected: Vec<_> = files.iter().map(|(path, _)| as_mtools(path)).collect();
     listed.sort();
     expected.sort();
     assert_eq!(listed, expected);
@@ -132,7 +145,7 @@ fn compare_with_mcopy(path: &Path, files: &Files) {
         &["-s", "-n", "-m", "-i", image, "::*", target],
     );
     for (path, content) in files {
-        let copied = out.path().join(path);
+        let copied = out.path().join(as_mtools(path));
         assert!(std::fs::read(&copied).unwrap() == *content, "{path}");
         let time = copied.metadata().unwrap().modified().unwrap();
         let since = time.duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -297,9 +310,9 @@ fn label_and_serial_are_what_mtools_reads() {
 }
 
 #[test]
-fn a_file_of_four_gib_less_one_byte_is_sound() {
+fn the_largest_file_is_sound() {
     let folder = tempfile::tempdir().unwrap();
-    let length = u64::from(u32::MAX);
+    let length = fat::FILE_LIMIT;
     let files = [
         ("root.squashfs".to_owned(), length),
         ("after".to_owned(), 5),

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 /// What a tool printed, on both streams, and whether it ended well. A tool that is missing
 /// fails the test and says which Debian package has it.
-pub fn run<A: AsRef<OsStr>>(package: &str, tool: &str, arguments: &[A]) -> (String, bool) {
+pub(crate) fn run<A: AsRef<OsStr>>(package: &str, tool: &str, arguments: &[A]) -> (String, bool) {
     let output = output(package, tool, arguments);
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.push_str(&String::from_utf8_lossy(&output.stderr));
@@ -14,7 +14,7 @@ pub fn run<A: AsRef<OsStr>>(package: &str, tool: &str, arguments: &[A]) -> (Stri
 
 /// Standard output of a tool that must end well and say nothing on standard error.
 #[allow(dead_code)]
-pub fn stdout<A: AsRef<OsStr>>(package: &str, tool: &str, arguments: &[A]) -> Vec<u8> {
+pub(crate) fn stdout<A: AsRef<OsStr>>(package: &str, tool: &str, arguments: &[A]) -> Vec<u8> {
     let output = output(package, tool, arguments);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(

@@ -34,5 +34,9 @@ pub use reader::{Entry, Error, File, Volume};
 pub use time::DosTime;
 pub use writer::{Medium, WriteError};
 
-/// The largest file, in bytes: its size is a 32-bit field.
-pub const FILE_LIMIT: u64 = u32::MAX as u64;
+/// The largest file that is written, in bytes: 4 GiB less one cluster of the largest size.
+///
+/// The format's own limit is 4 GiB - 1, a 32-bit size. But `fsck.vfat` 4.2 and older multiply
+/// clusters by their size in 32 bits: they take a file that fills 4 GiB of clusters for empty,
+/// and "repair" it by cutting it to nothing.
+pub const FILE_LIMIT: u64 = (4 << 30) - (32 << 10);

@@ -2,6 +2,7 @@
 
 use crate::gpt::SectorSize;
 
+use super::FILE_LIMIT;
 use super::format::ROOT_CLUSTER;
 use super::geometry::{Geometry, least_size};
 use super::time::DosTime;
@@ -46,8 +47,11 @@ pub enum PlanError {
         /// What it clashes with.
         other: String,
     },
-    /// Over 4 GiB - 1.
-    #[error("{path:?} has {size} bytes; a file on FAT32 has at most 4294967295 (4 GiB - 1)")]
+    /// Over [`FILE_LIMIT`].
+    #[error(
+        "{path:?} has {size} bytes; a file on FAT32 has at most {FILE_LIMIT} (4 GiB - 32 KiB) \
+         here: make it smaller, or split it"
+    )]
     FileTooLarge {
         /// The whole path.
         path: String,

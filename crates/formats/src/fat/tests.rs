@@ -179,7 +179,7 @@ fn impossible_plans_are_refused_with_their_reason() {
         (&[("a", 0), ("a/b", 0)], "is there already"),
         (&[("a/b", 0), ("a", 0)], "is there already"),
         (&[("EFI/a", 0), ("efi/b", 0)], "is there already as \"EFI\""),
-        (&[("a", 1 << 32)], "4 GiB - 1"),
+        (&[("a", FILE_LIMIT + 1)], "4 GiB - 32 KiB"),
         (&[("a", 64 << 20)], "are needed"),
     ];
     for (list, said) in cases {
