@@ -13,22 +13,15 @@
 pub mod format;
 
 mod compress;
-mod content;
-mod directory;
 mod dump;
-mod inode;
-mod metadata;
-mod pipeline;
 mod reader;
-mod tree;
 mod writer;
-mod xattr;
 
 #[cfg(test)]
 mod tests;
 
-pub use content::FileData;
 pub use dump::dump;
 pub use reader::{Blocks, DirEntry, Inode, Listing, Node, ReadError, Reader};
-pub use tree::{Attributes, InodeId, Kind, Tree, TreeError};
-pub use writer::{Error, Options, Writer, Written};
+pub use writer::{
+    Attributes, Error, FileData, InodeId, Kind, Options, Tree, TreeError, Writer, Written,
+};

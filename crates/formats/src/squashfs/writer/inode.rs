@@ -2,14 +2,14 @@
 
 use zerocopy::IntoBytes;
 
+use super::Error;
 use super::content::{Content, FileData};
 use super::directory::{Listing, table_offset};
-use super::format::{
+use super::tree::{Kind, TreeInode};
+use crate::squashfs::format::{
     BasicDirectory, BasicFile, Device, EXTENDED, ExtendedDirectory, ExtendedFile, InodeHeader,
     InodeType, Ipc, NONE, Symlink, pack_device,
 };
-use super::tree::{Kind, TreeInode};
-use super::writer::Error;
 
 /// What an inode needs beside its place in the tree.
 pub(super) struct Numbers {

@@ -5,9 +5,9 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use sha2::{Digest, Sha256};
 
-use super::format::{DATA_UNCOMPRESSED, Fragment};
 use super::pipeline::Pipeline;
-use super::writer::{Error, Options};
+use super::{Error, Options};
+use crate::squashfs::format::{DATA_UNCOMPRESSED, Fragment};
 
 type Hash = [u8; 32];
 

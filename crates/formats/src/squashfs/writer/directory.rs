@@ -2,13 +2,13 @@
 
 use zerocopy::IntoBytes;
 
-use super::compress::Zstd;
-use super::format::{
+use super::Error;
+use super::metadata::MetadataWriter;
+use crate::squashfs::compress::Zstd;
+use crate::squashfs::format::{
     DirectoryEntry, DirectoryHeader, DirectoryIndex, InodeType, MAX_DIRECTORY_RUN, METADATA_SIZE,
     Reference,
 };
-use super::metadata::MetadataWriter;
-use super::writer::Error;
 
 /// One name in a directory.
 pub(super) struct Entry<'a> {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::content::FileData;
-use super::format::{
+use super::xattr::split_name;
+use crate::squashfs::format::{
     InodeType, MAX_MAJOR, MAX_MINOR, MAX_NAME, MAX_SYMLINK, XATTR_NAME_MAX, XATTR_SIZE_MAX,
 };
-use super::xattr::split_name;
 
 /// What every kind of inode carries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

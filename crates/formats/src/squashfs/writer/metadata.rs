@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::compress::Zstd;
-use super::format::{METADATA_SIZE, METADATA_UNCOMPRESSED, Reference};
+use crate::squashfs::compress::Zstd;
+use crate::squashfs::format::{METADATA_SIZE, METADATA_UNCOMPRESSED, Reference};
 
 /// A table of metadata blocks, in memory.
 pub(super) struct MetadataWriter {

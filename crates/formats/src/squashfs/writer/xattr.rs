@@ -5,9 +5,9 @@ use std::io;
 
 use zerocopy::IntoBytes;
 
-use super::compress::Zstd;
-use super::format::{NONE, XATTR_PREFIXES, XattrHeader, XattrId};
 use super::metadata::MetadataWriter;
+use crate::squashfs::compress::Zstd;
+use crate::squashfs::format::{NONE, XATTR_PREFIXES, XattrHeader, XattrId};
 
 /// The number of a name's prefix and the rest of it; `None` when squashfs cannot store it.
 pub(super) fn split_name(name: &[u8]) -> Option<(u16, &[u8])> {

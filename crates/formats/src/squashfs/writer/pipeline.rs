@@ -11,8 +11,8 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::compress::Zstd;
-use super::format::DATA_UNCOMPRESSED;
+use crate::squashfs::compress::Zstd;
+use crate::squashfs::format::DATA_UNCOMPRESSED;
 
 /// Blocks in flight for each worker: enough that none waits while the caller reads or writes.
 const DEPTH: usize = 4;

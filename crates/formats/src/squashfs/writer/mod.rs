@@ -1,5 +1,13 @@
 //! Writes an image: contents first, then all the tables.
 
+mod content;
+mod directory;
+mod inode;
+mod metadata;
+mod pipeline;
+mod tree;
+mod xattr;
+
 use std::collections::HashMap;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::num::NonZeroUsize;
@@ -7,16 +15,19 @@ use std::num::NonZeroUsize;
 use zerocopy::IntoBytes;
 
 use super::compress::Zstd;
-use super::content::{Content, FileData};
-use super::directory::{self, Entry, Listing};
 use super::format::{
     Compressor, DEFAULT_ZSTD_LEVEL, MAGIC, MAX_BLOCK_SIZE, METADATA_UNCOMPRESSED, MIN_BLOCK_SIZE,
     NO_TABLE, PADDING, Reference, SUPERBLOCK_SIZE, Superblock, flags,
 };
-use super::inode::{self, Numbers};
-use super::metadata::MetadataWriter;
-use super::tree::{InodeId, Tree, TreeInode};
-use super::xattr::XattrWriter;
+
+use content::Content;
+pub use content::FileData;
+use directory::{Entry, Listing};
+use inode::Numbers;
+use metadata::MetadataWriter;
+use tree::TreeInode;
+pub use tree::{Attributes, InodeId, Kind, Tree, TreeError};
+use xattr::XattrWriter;
 
 /// How to write an image. Equal options and inputs give equal bytes, with any number of threads.
 #[derive(Clone, Debug)]
