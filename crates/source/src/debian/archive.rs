@@ -1,0 +1,301 @@
+//! From settings to an index of packages, and from packages to files.
+
+use super::deb::{self, Deb};
+use super::error::Error;
+use super::index::{self, Index};
+use super::keyring::{self, Keyring};
+use super::mirror::Mirrors;
+use super::package::{Origin, Package};
+use super::release::{MOST_IN_RELEASE, Release};
+use crate::fetch::{self, Client, Digest, PARALLEL, Progress, Request};
+use std::io::{self, BufReader, Read};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// The most that a `Packages` file may take when it is decompressed, in bytes, if its `InRelease`
+/// does not say; Debian's largest is 60 MiB.
+const MOST_PACKAGES: u64 = 1 << 30;
+
+/// Which packages to look among, and whom to believe.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    /// Where to fetch.
+    pub mirrors: Mirrors,
+    /// Suites by codename or name: `trixie`, `trixie-security`. Of packages with equal versions,
+    /// the one of the suite named first counts.
+    pub suites: Vec<String>,
+    /// Components: `main`, `non-free-firmware`.
+    pub components: Vec<String>,
+    /// Debian's name of the architecture: `amd64`.
+    pub architecture: String,
+    /// Keys whose signatures count, for every suite.
+    pub keyring: Keyring,
+    /// Take an `InRelease` that is older than one seen before: somebody may hide security updates.
+    pub allow_older: bool,
+    /// Take an `InRelease` whose `Valid-Until` has passed: somebody may hide security updates.
+    pub allow_expired: bool,
+}
+
+impl Archive {
+    /// Debian 13 with its security updates, `main` and `non-free-firmware`, for `amd64`, signed by
+    /// Debian.
+    pub fn trixie(mirrors: Mirrors) -> Result<Self, keyring::Error> {
+        let list = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+        Ok(Self {
+            mirrors,
+            suites: list(["trixie", "trixie-security"]),
+            components: list(["main", "non-free-firmware"]),
+            architecture: "amd64".to_owned(),
+            keyring: Keyring::debian()?,
+            allow_older: false,
+            allow_expired: false,
+        })
+    }
+
+    /// Fetches and verifies the lists of packages; `now` is in seconds since 1970.
+    ///
+    /// In order: each suite's `InRelease`, its signature, its age and that it is the one asked for;
+    /// then each component's `Packages.xz`, by the digest that the `InRelease` gives.
+    pub fn index(
+        &self,
+        client: &Client,
+        now: u64,
+        progress: &dyn Progress,
+    ) -> Result<Index, Error> {
+        let releases = in_parallel(&self.suites, |suite, _| {
+            self.release(client, suite, now, progress)
+        })?;
+        let mut lists = Vec::new();
+        for (suite, release) in self.suites.iter().zip(&releases) {
+            for component in &self.components {
+                lists.push(self.list(suite, component, release)?);
+            }
+        }
+        let packages = in_parallel(&lists, |list, stop| {
+            let cached = client.fetch_unless(&list.request, progress, stop)?;
+            let url = list.request.urls.last().cloned().unwrap_or_default();
+            let read = |error: index::Error| Error::Packages {
+                url,
+                source: Box::new(error),
+            };
+            let file = BufReader::with_capacity(
+                1 << 17,
+                Whole {
+                    file: &cached.file,
+                    position: 0,
+                },
+            );
+            let unreadable =
+                |source| index::Error::Text(super::deb822::Error::Read { line: 0, source });
+            match deb::xz(file) {
+                Ok(xz) => {
+                    let text = BufReader::with_capacity(
+                        1 << 16,
+                        Limited {
+                            inner: xz,
+                            left: list.unpacked,
+                        },
+                    );
+                    Index::read(text, &self.architecture, list.origin.clone()).map_err(read)
+                }
+                Err(source) => Err(read(unreadable(source))),
+            }
+        })?;
+        Index::new(packages.into_iter().flatten().collect()).map_err(|source| Error::Packages {
+            url: format!("the package list of {}", self.suites.join(", ")),
+            source: Box::new(source),
+        })
+    }
+
+    /// The suite's `InRelease`, verified, at least as new as any seen before.
+    pub fn release(
+        &self,
+        client: &Client,
+        suite: &str,
+        now: u64,
+        progress: &dyn Progress,
+    ) -> Result<Release, Error> {
+        let url = format!("{}/InRelease", self.folder(suite));
+        let remembered = PathBuf::from("in-release").join(Digest::of(url.as_bytes()).to_string());
+        let refused = |source| Error::Release {
+            url: url.clone(),
+            source: Box::new(source),
+        };
+        let seen = client.cache().read(&remembered, MOST_IN_RELEASE)?;
+        let verified = seen
+            .as_ref()
+            .map(|bytes| Release::verify(bytes, &self.keyring, now));
+        if client.is_offline() {
+            let release = verified.ok_or_else(|| fetch::Error::Offline {
+                name: format!("the InRelease of {suite}"),
+                url: url.clone(),
+                cache: client.cache().root().to_owned(),
+            })?;
+            let release = release.map_err(refused)?;
+            release
+                .check(suite, now, self.allow_expired)
+                .map_err(refused)?;
+            return Ok(release);
+        }
+        let bytes = client.fetch_unknown(&url, MOST_IN_RELEASE, progress)?;
+        let release = Release::verify(&bytes, &self.keyring, now).map_err(refused)?;
+        release
+            .check(suite, now, self.allow_expired)
+            .map_err(refused)?;
+        // What is remembered counts only while its own signature does: a damaged file is none.
+        let newest = verified.and_then(Result::ok);
+        if let Some(newest) = newest.as_ref().filter(|_| !self.allow_older) {
+            release.check_not_older(newest).map_err(refused)?;
+        }
+        if newest.is_none_or(|newest| newest.date < release.date) {
+            client.cache().write(&remembered, &bytes)?;
+        }
+        Ok(release)
+    }
+
+    fn folder(&self, suite: &str) -> String {
+        format!(
+            "{}/dists/{suite}",
+            self.mirrors.of(suite).trim_end_matches('/')
+        )
+    }
+
+    /// What to fetch for one component of a suite.
+    fn list(&self, suite: &str, component: &str, release: &Release) -> Result<List, Error> {
+        let folder = self.folder(suite);
+        let within = format!("{component}/binary-{}", self.architecture);
+        let path = format!("{within}/Packages.xz");
+        let Some(&(digest, size)) = release.files.get(&path) else {
+            return Err(Error::NoPackages {
+                url: format!("{folder}/InRelease"),
+                path,
+                components: release.components.clone(),
+                architectures: release.architectures.clone(),
+            });
+        };
+        let unpacked = release
+            .files
+            .get(&format!("{within}/Packages"))
+            .map(|(_, size)| *size);
+        // By hash, a mirror in the middle of an update still has the old file.
+        let by_hash = release
+            .by_hash
+            .then(|| format!("{folder}/{within}/by-hash/SHA256/{digest}"));
+        let urls = by_hash
+            .into_iter()
+            .chain([format!("{folder}/{path}")])
+            .collect();
+        Ok(List {
+            request: Request {
+                name: format!("packages of {suite} {component}"),
+                urls,
+                digest,
+                size,
+            },
+            unpacked: unpacked.unwrap_or(MOST_PACKAGES),
+            origin: Origin {
+                mirror: self.mirrors.of(suite).trim_end_matches('/').to_owned(),
+                suite: suite.to_owned(),
+                component: component.to_owned(),
+            },
+        })
+    }
+}
+
+/// A `Packages.xz` to fetch.
+struct List {
+    request: Request,
+    /// Length when decompressed, in bytes.
+    unpacked: u64,
+    origin: Origin,
+}
+
+/// Fetches the packages' files, a few at once; the result is in the order of `packages`.
+pub fn download(
+    client: &Client,
+    packages: &[&Package],
+    progress: &dyn Progress,
+) -> Result<Vec<Deb>, Error> {
+    in_parallel(packages, |package, stop| {
+        let request = Request {
+            name: package.file_name().to_owned(),
+            urls: vec![package.url()],
+            digest: package.digest,
+            size: package.size,
+        };
+        let cached = client.fetch_unless(&request, progress, stop)?;
+        Ok(Deb::from_cache(package.file_name(), cached)?)
+    })
+}
+
+/// Does `work` for each item, a few at once. The first error stops the others and is returned.
+fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T, &AtomicBool) -> Result<R, Error> + Sync,
+) -> Result<Vec<R>, Error> {
+    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let done: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::new());
+    let failed: Mutex<Option<Error>> = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..PARALLEL.min(items.len()) {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(at) else { break };
+                    match work(item, &stop) {
+                        Ok(result) => locked(&done).push((at, result)),
+                        Err(error) => {
+                            stop.store(true, Ordering::Relaxed);
+                            locked(&failed).get_or_insert(error);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    if let Some(error) = locked(&failed).take() {
+        return Err(error);
+    }
+    let mut done = std::mem::take(&mut *locked(&done));
+    done.sort_by_key(|(at, _)| *at);
+    Ok(done.into_iter().map(|(_, result)| result).collect())
+}
+
+/// A thread that panics poisons the lock; the panic itself is passed on when the scope ends.
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A file from its start, whatever its position is.
+struct Whole<'a> {
+    file: &'a std::fs::File,
+    position: u64,
+}
+
+impl Read for Whole<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = std::os::unix::fs::FileExt::read_at(self.file, buffer, self.position)?;
+        self.position = self.position.saturating_add(read as u64);
+        Ok(read)
+    }
+}
+
+/// A reader that fails, not ends, where there is more than there should be.
+struct Limited<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.left = self
+            .left
+            .checked_sub(read as u64)
+            .ok_or_else(|| io::Error::other("it is longer than its InRelease says"))?;
+        Ok(read)
+    }
+}

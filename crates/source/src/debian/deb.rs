@@ -1,0 +1,341 @@
+//! `.deb` files (deb(5)): an `ar` archive of `debian-binary`, `control.tar*` and `data.tar*`.
+//!
+//! Reading needs no unpacking: the data is a [`Layer`], decompressed as it is read. The scripts in
+//! the control part are never looked at.
+
+use super::deb822::{self, Stanza};
+use crate::fetch::CachedFile;
+use crate::layer::Layer;
+use formats::ar;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The most members that are looked at; a `.deb` has three.
+const MOST_MEMBERS: usize = 16;
+
+/// The most that `./control` may take, in bytes.
+const MOST_CONTROL: u64 = 1 << 20;
+
+/// The most memory that the data may ask of the decompressor, in bytes; `xz -9` asks for 65 MiB.
+const MOST_MEMORY: u64 = 256 << 20;
+
+/// The same for zstd, as the logarithm of its window in bytes.
+const MOST_WINDOW_LOG: u32 = 27;
+
+/// A package file.
+#[derive(Clone, Debug)]
+pub struct Deb {
+    name: String,
+    file: Arc<File>,
+    data: Part,
+    control: Stanza,
+}
+
+/// A compressed tar in the file.
+#[derive(Clone, Debug)]
+struct Part {
+    offset: u64,
+    size: u64,
+    compression: Compression,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compression {
+    None,
+    Gzip,
+    Xz,
+    Zstd,
+}
+
+/// Suffixes of the two tars' names.
+const COMPRESSIONS: &[(&str, Compression)] = &[
+    ("", Compression::None),
+    (".gz", Compression::Gzip),
+    (".xz", Compression::Xz),
+    (".zst", Compression::Zstd),
+];
+
+/// Why a file is not a usable `.deb`.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be opened.
+    #[error("cannot open {}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Its outer container is broken.
+    #[error("{name} is not a Debian package")]
+    Archive {
+        /// The file.
+        name: String,
+        /// Why.
+        source: ar::Error,
+    },
+    /// Its members are not those of a `.deb`.
+    #[error("{name} is not a Debian package that can be read: {found}; {expected}")]
+    Members {
+        /// The file.
+        name: String,
+        /// What is there.
+        found: String,
+        /// What should be there.
+        expected: &'static str,
+    },
+    /// Its control part cannot be read.
+    #[error("the control part of {name} cannot be read")]
+    Control {
+        /// The file.
+        name: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Its `control` file is not deb822.
+    #[error("the control file of {name} cannot be read")]
+    Fields {
+        /// The file.
+        name: String,
+        /// Why.
+        source: deb822::Error,
+    },
+    /// Its `control` file lacks a field, or there is no such file.
+    #[error("the control file of {name} has no field {field}")]
+    Missing {
+        /// The file.
+        name: String,
+        /// Which one.
+        field: &'static str,
+    },
+}
+
+impl Deb {
+    /// Opens a local package file. Nothing vouches for it but whoever names it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(|source| Error::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        let name = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        Self::read(name, Arc::new(file))
+    }
+
+    /// A package file from the cache, its hash checked.
+    pub fn from_cache(name: &str, cached: CachedFile) -> Result<Self, Error> {
+        Self::read(name.to_owned(), cached.file)
+    }
+
+    fn read(name: String, file: Arc<File>) -> Result<Self, Error> {
+        let mut reader = Section {
+            file: Arc::clone(&file),
+            start: 0,
+            position: 0,
+            size: u64::MAX,
+        };
+        let members = ar::members(&mut reader, MOST_MEMBERS).map_err(|source| Error::Archive {
+            name: name.clone(),
+            source,
+        })?;
+        let wrong = |found: String, expected| Error::Members {
+            name: name.clone(),
+            found,
+            expected,
+        };
+        // Members whose names start with an underscore are for others.
+        let mut members = members
+            .into_iter()
+            .filter(|member| !member.name.starts_with('_'));
+        let mut next = |expected| {
+            members
+                .next()
+                .ok_or_else(|| wrong("it has too few parts".to_owned(), expected))
+        };
+
+        let expected = "its first part must be debian-binary with a format version 2";
+        let member = next(expected)?;
+        let mut version = String::new();
+        let section = Section::new(&file, member.offset, member.size.min(16));
+        let read = section.take(16).read_to_string(&mut version);
+        if member.name != "debian-binary" || read.is_err() || !version.starts_with("2.") {
+            let found = format!("the first part is {} with {version:?}", member.name);
+            return Err(wrong(found, expected));
+        }
+        let mut tar = |stem: &'static str, expected| {
+            let member = next(expected)?;
+            let suffix = member.name.strip_prefix(stem);
+            let known = COMPRESSIONS
+                .iter()
+                .find(|(known, _)| suffix == Some(*known));
+            let (_, compression) =
+                known.ok_or_else(|| wrong(format!("there is {}", member.name), expected))?;
+            Ok(Part {
+                offset: member.offset,
+                size: member.size,
+                compression: *compression,
+            })
+        };
+        let control = tar(
+            "control.tar",
+            "control.tar, .gz, .xz or .zst must be its second part",
+        )?;
+        let data = tar(
+            "data.tar",
+            "data.tar, .gz, .xz or .zst must be its third part",
+        )?;
+        let control = read_control(&name, &file, &control)?;
+        let deb = Self {
+            name,
+            file,
+            data,
+            control,
+        };
+        for field in ["Package", "Version", "Architecture"] {
+            if deb.control.get(field).is_none_or(str::is_empty) {
+                return Err(Error::Missing {
+                    name: deb.name,
+                    field,
+                });
+            }
+        }
+        Ok(deb)
+    }
+
+    /// The fields of its control file.
+    pub fn control(&self) -> &Stanza {
+        &self.control
+    }
+
+    /// Its package's name.
+    pub fn package(&self) -> &str {
+        self.control.get("Package").unwrap_or_default()
+    }
+
+    /// Its package's version, as it is written.
+    pub fn version(&self) -> &str {
+        self.control.get("Version").unwrap_or_default()
+    }
+}
+
+impl Layer for Deb {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
+        decompress(&self.file, &self.data)
+    }
+}
+
+/// Finds `./control` in the control part.
+fn read_control(name: &str, file: &Arc<File>, part: &Part) -> Result<Stanza, Error> {
+    let find = || -> io::Result<Vec<u8>> {
+        let mut tar = tar::Archive::new(decompress(file, part)?);
+        for entry in tar.entries()? {
+            let entry = entry?;
+            let path = entry.path_bytes();
+            if matches!(&*path, b"./control" | b"control") {
+                let mut bytes = Vec::new();
+                drop(path);
+                entry.take(MOST_CONTROL).read_to_end(&mut bytes)?;
+                return Ok(bytes);
+            }
+        }
+        Ok(Vec::new())
+    };
+    let bytes = find().map_err(|source| Error::Control {
+        name: name.to_owned(),
+        source,
+    })?;
+    let mut reader = deb822::Reader::new(bytes.as_slice(), deb822::MOST_STANZA);
+    let stanza = reader.next_stanza();
+    let stanza = stanza.map_err(|source| Error::Fields {
+        name: name.to_owned(),
+        source,
+    })?;
+    Ok(stanza.unwrap_or_default())
+}
+
+fn decompress(file: &Arc<File>, part: &Part) -> io::Result<Box<dyn Read + Send>> {
+    let section = Section::new(file, part.offset, part.size);
+    let input = BufReader::with_capacity(1 << 17, section);
+    Ok(match part.compression {
+        Compression::None => Box::new(input),
+        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
+        Compression::Xz => Box::new(xz(input)?),
+        Compression::Zstd => {
+            let mut decoder = zstd::Decoder::with_buffer(input)?;
+            decoder.window_log_max(MOST_WINDOW_LOG)?;
+            Box::new(decoder)
+        }
+    })
+}
+
+/// An xz stream, decompressed with bounded memory.
+pub(crate) fn xz<R: BufRead>(input: R) -> io::Result<liblzma::bufread::XzDecoder<R>> {
+    let stream =
+        liblzma::stream::Stream::new_stream_decoder(MOST_MEMORY, liblzma::stream::CONCATENATED)?;
+    Ok(liblzma::bufread::XzDecoder::new_stream(input, stream))
+}
+
+/// A part of a file, read by position: several readers share one open file.
+struct Section {
+    file: Arc<File>,
+    start: u64,
+    position: u64,
+    size: u64,
+}
+
+impl Section {
+    fn new(file: &Arc<File>, start: u64, size: u64) -> Self {
+        Self {
+            file: Arc::clone(file),
+            start,
+            position: 0,
+            size,
+        }
+    }
+}
+
+impl Read for Section {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.size.saturating_sub(self.position);
+        let most = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        let Some(buffer) = buffer.get_mut(..most) else {
+            return Ok(0);
+        };
+        let at = self.start.saturating_add(self.position);
+        let read = self.file.read_at(buffer, at)?;
+        self.position = self.position.saturating_add(read as u64);
+        Ok(read)
+    }
+}
+
+impl Seek for Section {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let end = || -> io::Result<u64> {
+            let length = self.file.metadata()?.len().saturating_sub(self.start);
+            Ok(length.min(self.size))
+        };
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(offset) => end()?.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+        };
+        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! Why a file could not be had.
+
+use super::Digest;
+use std::path::PathBuf;
+
+/// See the module's documentation. Each message names the URL or path.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder of the cache cannot be used.
+    #[error(
+        "cannot {action} {}; choose a cache folder that this user can write to",
+        path.display()
+    )]
+    Cache {
+        /// What was tried: `create`, `write` …
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not in the cache, and the network may not be used.
+    #[error("{name} is not in the cache {} and --offline forbids fetching {url}; run once without --offline", cache.display())]
+    Offline {
+        /// What is missing.
+        name: String,
+        /// Where it would come from.
+        url: String,
+        /// The cache's folder.
+        cache: PathBuf,
+    },
+    /// The server answered, but with an error.
+    #[error("{url}: the server answered {status} {reason} instead of the file; {advice}")]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// The HTTP status code.
+        status: u16,
+        /// The status in words.
+        reason: &'static str,
+        /// What to do next.
+        advice: &'static str,
+    },
+    /// No connection, or none that lasted, however often it was tried.
+    #[error("{url}: {received} of {} bytes arrived in {tries} tries; check the network and the mirror and run it again: it continues where it stopped", known(*expected))]
+    Connection {
+        /// What was asked for.
+        url: String,
+        /// How many bytes are there.
+        received: u64,
+        /// How many there should be, when that is known.
+        expected: Option<u64>,
+        /// How often it was tried.
+        tries: u32,
+        /// The last reason.
+        source: Box<ureq::Error>,
+    },
+    /// The connection ended early without an error, however often it was tried.
+    #[error(
+        "{url}: the server closed the connection after {received} of {expected} bytes, in each of {tries} tries; run it again: it continues where it stopped"
+    )]
+    Cut {
+        /// What was asked for.
+        url: String,
+        /// How many bytes are there.
+        received: u64,
+        /// How many there should be.
+        expected: u64,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// The request cannot succeed by trying again: a bad URL, a redirect loop, a wrong certificate.
+    #[error("{url} cannot be fetched; {advice}")]
+    Refused {
+        /// What was asked for.
+        url: String,
+        /// What to do next.
+        advice: &'static str,
+        /// What was wrong.
+        source: Box<ureq::Error>,
+    },
+    /// The file has another length than its signed description says.
+    #[error(
+        "{url}: the server sends {found} bytes, {expected} are expected; the mirror is out of step or tampered with: try later, or another mirror"
+    )]
+    Size {
+        /// What was asked for.
+        url: String,
+        /// What it should be, in bytes.
+        expected: u64,
+        /// What it is, in bytes: `at least …` when the rest was not read.
+        found: String,
+    },
+    /// The file has another hash than its signed description says.
+    #[error(
+        "{url}: the file's SHA-256 is {found}, {expected} is expected; it was thrown away. The mirror is out of step or tampered with: try later, or another mirror"
+    )]
+    Digest {
+        /// What was asked for.
+        url: String,
+        /// What it should be.
+        expected: Digest,
+        /// What it is.
+        found: Digest,
+    },
+    /// The HTTPS certificates cannot be read.
+    #[error("cannot read the certificates in {}; install the package ca-certificates or name another file", path.display())]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another file of the same download failed.
+    #[error("{url}: stopped because another download failed")]
+    Stopped {
+        /// What was being fetched.
+        url: String,
+    },
+}
+
+fn known(size: Option<u64>) -> String {
+    size.map_or_else(
+        || "an unknown number of".to_owned(),
+        |size| size.to_string(),
+    )
+}
+
+impl Error {
+    pub(crate) fn cache(
+        action: &'static str,
+        path: &std::path::Path,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Cache {
+            action,
+            path,
+            source,
+        }
+    }
+}

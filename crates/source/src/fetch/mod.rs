@@ -1,0 +1,37 @@
+//! Files from the network, each known beforehand by its SHA-256 and size.
+//!
+//! In order: a [`Request`] names a file; the [`Cache`] is asked first and believes nothing but the
+//! hash; else the [`Client`] downloads it into a partial file beside its final place, checks size
+//! and digest as the bytes stream in, and renames it. What a cut connection left behind is
+//! continued with a `Range` request (RFC 9110, section 14), in this run or in a later one.
+
+mod cache;
+mod client;
+mod digest;
+mod download;
+mod error;
+
+pub use cache::{Cache, CachedFile};
+pub(crate) use client::PARALLEL;
+pub use client::{Client, Settings};
+pub use digest::{Digest, NotADigest};
+pub use download::Request;
+pub use error::Error;
+
+/// Is told about downloads as they go, from several threads at once.
+pub trait Progress: Sync {
+    /// `done` of `total` bytes of `name` are there.
+    ///
+    /// The first call gives what an earlier run left or the cache has, the last one `total`.
+    fn advance(&self, name: &str, done: u64, total: u64) {
+        let _ = (name, done, total);
+    }
+
+    /// Something worth a line: a download is tried again, a damaged cache entry is fetched anew.
+    fn note(&self, name: &str, text: &str) {
+        let _ = (name, text);
+    }
+}
+
+/// Nobody listens.
+impl Progress for () {}
