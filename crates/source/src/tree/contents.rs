@@ -110,10 +110,7 @@ impl Error {
     pub fn from_read(error: io::Error) -> Self {
         match error.downcast::<Self>() {
             Ok(own) => own,
-            Err(source) => Self::File {
-                path: "content".into(),
-                source,
-            },
+            Err(source) => Self::Content(source),
         }
     }
 

@@ -60,6 +60,9 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A content could not be handed over: its reader, or a temporary file, failed.
+    #[error("a file's content cannot be handed over")]
+    Content(#[source] std::io::Error),
     /// A file of this machine is not the size it had when the tree was made.
     #[error(
         "{} changed while it was used: it was {expected} bytes long, now it is {found}; \

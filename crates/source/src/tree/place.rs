@@ -1,6 +1,6 @@
 //! Cutting trees and putting them together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::path::{parent, push};
@@ -42,8 +42,7 @@ impl Tree {
             base = self.resolve(&base)?;
         }
         let there = self.get(&base);
-        if let Some(node) = there.filter(|node| !node.is_directory()) {
-            debug_assert!(node.symlink().is_none());
+        if there.is_some_and(|node| !node.is_directory()) {
             let problem = PathProblem::NotDirectory(super::Quoted::new(&base));
             return Err(Error::path(path, problem));
         }
@@ -68,11 +67,11 @@ impl Tree {
     /// Keeps the paths that the predicate says yes to, and the directories above them.
     pub fn retain(&mut self, mut keep: impl FnMut(&[u8], &Node) -> bool) {
         // From the last path to the first, so that what is in a directory comes before it.
-        let mut needed: std::collections::BTreeSet<Vec<u8>> = Default::default();
+        let mut needed = HashSet::new();
         let mut gone = Vec::new();
         for (path, place) in self.paths.iter().rev() {
             let node = &self.nodes[place.id.0].node;
-            if keep(path, node) || needed.contains(&**path) {
+            if keep(path, node) || needed.contains(&path[..]) {
                 needed.insert(parent(path).to_vec());
             } else if !path.is_empty() {
                 gone.push(path.clone());
@@ -97,8 +96,9 @@ fn with_layers(node: &Node, layers: &[usize]) -> Node {
     let mut node = node.clone();
     if let Kind::File(content) = &mut node.kind
         && let Origin::Layer { layer, .. } = &mut content.origin
+        && let Some(here) = layers.get(*layer)
     {
-        *layer = layers[*layer];
+        *layer = *here;
     }
     node
 }

@@ -384,6 +384,19 @@ const CASES: &[Case] = &[
         f 0644 1:2 5 /x/f size=1",
     ),
     (
+        "an absolute symlink starts at the tree's root",
+        Oci,
+        &["d d/e\nl d/e/a /t/./u/\nf d/e/a/f x\nh d/g d/e/a/f"],
+        "
+        d 0755 0:0 0 /d
+        d 0755 1:2 5 /d/e
+        l 0777 1:2 5 /d/e/a -> /t/./u/
+        f 0644 1:2 5 /d/g size=1
+        d 0755 0:0 0 /t
+        d 0755 0:0 0 /t/u
+        h /t/u/f = /d/g",
+    ),
+    (
         "pax: times to the past, sizes of ids, attributes",
         Oci,
         &[
