@@ -1,0 +1,50 @@
+//! Owner keys: creating, loading, signing, verifying.
+//!
+//! PK may change KEK and itself, KEK may change db, and db says what boots (UEFI 2.10, section
+//! 32.3). Each is a key of its own with a self-signed certificate. Only RSA PKCS#1 v1.5 with
+//! SHA-256 (RFC 8017, section 8.2): firmware and the kernel's keyrings take nothing newer, and it
+//! is deterministic.
+
+mod certificate;
+mod create;
+mod file_signer;
+mod folder;
+mod verify;
+
+pub use create::{CreateError, KeyFile, KeySet, KeySetOptions, RANDOM_SIZE, RsaBits, create};
+pub use file_signer::{FileSigner, LoadError, OpenPermissions};
+pub use folder::WriteError;
+pub use verify::{VerifyError, verify, verify_detached, verify_image};
+
+/// Something that can sign with the owner's key and shows the certificate that verifies it.
+///
+/// A signature that [`verify`] refuses for that certificate must not be handed out.
+pub trait Signer {
+    /// The X.509 certificate, DER.
+    fn certificate(&self) -> &[u8];
+    /// The signature over `message` (which is hashed here).
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError>;
+}
+
+/// Why a signature could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("signing with {key} failed: {reason}")]
+pub struct SignError {
+    /// Which key: its file or URI, never its content.
+    pub key: String,
+    /// What the signer said.
+    pub reason: String,
+}
+
+/// A PKCS#7 signature of `content`: detached, DER, no attributes. `openssl smime -verify` and
+/// the kernel take it.
+pub fn sign_detached(signer: &dyn Signer, content: &[u8]) -> Result<Vec<u8>, SignError> {
+    let signature = signer.sign(content)?;
+    formats::pkcs7::assemble(signer.certificate(), &signature).map_err(|error| SignError {
+        key: "the key of a certificate that cannot be read".to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests;
