@@ -95,6 +95,8 @@ fn a_layer_is_opened_twice_at_most_and_not_when_shadowed() {
         .unwrap();
     // Two parts of one tree in another one: the layer is still one.
     let mut other = Tree::new();
+    // Its own layer takes the index that the other one has in its tree.
+    other.add_layer(layer("own", Oci, "f own 123")).unwrap();
     other.graft("p", &tree).unwrap();
     other.graft("q", &tree).unwrap();
     let read: Vec<_> = read_all(&other).unwrap();
@@ -102,7 +104,8 @@ fn a_layer_is_opened_twice_at_most_and_not_when_shadowed() {
     for path in ["p/a", "q/a"] {
         assert_eq!(read[&other.id(path).unwrap()], b"x");
     }
-    assert_eq!(read.len(), 4);
+    assert_eq!(read[&other.id("own").unwrap()], b"123");
+    assert_eq!(read.len(), 5);
     assert_eq!(counted.opened.load(Ordering::Relaxed), 2);
 
     tree.add_layer(layer("1", Oci, "f a 1\nf b 2")).unwrap();
