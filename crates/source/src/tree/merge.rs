@@ -1,17 +1,13 @@
-//! Layers: merging their entries (OCI image-spec, layer.md), and reading their contents later.
+//! Merging a layer's entries (OCI image-spec, layer.md).
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read, Seek};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
-use super::contents::{Entries, Visit};
 use super::path::{check_target, names, parent, push};
-use super::{Content, Error, Kind, Metadata, Node, NodeId, Origin, PathProblem, Quoted, Tree};
+use super::replay::{Hashing, ScannedLayer, fingerprint, open};
+use super::{Content, Error, Kind, Metadata, Node, Origin, PathProblem, Quoted, Tree};
 use crate::layer::archive::{Archive, Entry, EntryKind};
-use crate::layer::{EntryError, EntryProblem, Layer, LayerKind};
+use crate::layer::{EntryProblem, Layer, LayerKind};
 
 /// What is in front of the name that a whiteout takes away.
 const WHITEOUT: &[u8] = b".wh.";
@@ -25,103 +21,6 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 const MEMORY_MAX: u64 = 1 << 30;
 /// What an entry needs beside its names and attributes, roughly, in bytes.
 const MEMORY_ENTRY: u64 = 200;
-
-/// Content that several files have is held in memory up to this size, in bytes.
-const SPOOL: usize = 16 << 20;
-
-/// A layer with what is remembered from listing it.
-pub(super) struct ScannedLayer {
-    layer: Arc<dyn Layer>,
-    /// A short hash of each entry's header: finds out early that a layer was changed.
-    entries: Vec<u64>,
-    /// Of the whole uncompressed stream: finds out surely.
-    sha256: [u8; 32],
-}
-
-impl ScannedLayer {
-    fn error(&self, error: EntryError) -> Error {
-        let layer = self.layer.name().to_owned();
-        Error::Layer { layer, error }
-    }
-
-    fn changed(&self, what: String) -> Error {
-        let layer = self.layer.name().to_owned();
-        Error::LayerChanged { layer, what }
-    }
-
-    /// Reads the layer again, up to the last wanted entry or to its end.
-    pub(super) fn replay<E: From<Error>>(
-        &self,
-        wanted: &Entries,
-        to_the_end: bool,
-        visit: &mut Visit<'_, E>,
-    ) -> Result<(), E> {
-        let mut archive = Archive::new(Hashing::new(open(&*self.layer)?));
-        let mut wanted = wanted.iter().peekable();
-        while to_the_end || wanted.peek().is_some() {
-            let next = archive.next_entry().map_err(|error| self.error(error))?;
-            let Some(entry) = next else { break };
-            if self.entries.get(entry.index) != Some(&fingerprint(&entry)) {
-                let what = format!("entry {} is another one", entry.index);
-                return Err(self.changed(what).into());
-            }
-            if let Some((_, nodes)) = wanted.next_if(|(index, _)| **index == entry.index) {
-                self.hand_over(&mut archive, nodes, visit)?;
-            }
-        }
-        if wanted.peek().is_some() {
-            return Err(self.changed("it ends earlier".to_owned()).into());
-        }
-        if to_the_end {
-            let end = archive.finish().map_err(|error| self.error(error))?;
-            if end.sha256() != self.sha256 {
-                return Err(self.changed("its SHA-256 is another one".to_owned()).into());
-            }
-        }
-        Ok(())
-    }
-
-    /// Hands the present entry's content to all nodes that have it: more than one only
-    /// after the same tree was grafted twice.
-    fn hand_over<R: Read, E: From<Error>>(
-        &self,
-        archive: &mut Archive<R>,
-        nodes: &[(NodeId, u64)],
-        visit: &mut Visit<'_, E>,
-    ) -> Result<(), E> {
-        let mut content = LayerContent {
-            layer: self,
-            content: archive.content(),
-        };
-        if let [(id, size)] = nodes {
-            return visit(*id, *size, &mut content);
-        }
-        let mut spool = tempfile::spooled_tempfile(SPOOL);
-        io::copy(&mut content, &mut spool).map_err(Error::from_read)?;
-        for (id, size) in nodes {
-            spool.rewind().map_err(Error::from_read)?;
-            visit(*id, *size, &mut spool)?;
-        }
-        Ok(())
-    }
-}
-
-/// A content's reader whose errors name the layer.
-struct LayerContent<'a, C> {
-    layer: &'a ScannedLayer,
-    content: C,
-}
-
-impl<C: Read> Read for LayerContent<'_, C> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.content
-            .read(into)
-            .map_err(|error| match error.downcast::<EntryError>() {
-                Ok(error) => self.layer.error(error).into_read(),
-                Err(error) => error,
-            })
-    }
-}
 
 impl Tree {
     /// Merges a layer over what is there, reading its stream once. What the two kinds of
@@ -220,7 +119,11 @@ struct Merge {
 impl Merge {
     fn entry(&mut self, tree: &mut Tree, entry: Entry) -> Result<(), EntryProblem> {
         let nodes_before = tree.nodes.len();
-        let length = entry.path.len() as u64;
+        let target = match &entry.kind {
+            EntryKind::Symlink(target) => target.len(),
+            _ => 0,
+        };
+        let length = (entry.path.len() + target) as u64;
         let attributes = entry.xattrs.iter();
         let attributes = attributes.map(|(name, value)| (name.len() + value.len()) as u64);
         let needed = MEMORY_ENTRY + length + attributes.sum::<u64>();
@@ -387,43 +290,5 @@ fn problem(error: Error) -> EntryProblem {
         Error::Path { problem, .. } => EntryProblem::Path(problem),
         // Nothing else is reported for a path.
         other => EntryProblem::Read(other.into_read()),
-    }
-}
-
-fn open(layer: &dyn Layer) -> Result<Box<dyn Read + Send + '_>, Error> {
-    layer.open().map_err(|source| Error::Open {
-        layer: layer.name().to_owned(),
-        source,
-    })
-}
-
-fn fingerprint(entry: &Entry) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    entry.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// Takes the SHA-256 of what is read through it.
-struct Hashing<R> {
-    input: R,
-    hash: Sha256,
-}
-
-impl<R: Read> Hashing<R> {
-    fn new(input: R) -> Self {
-        let hash = Sha256::new();
-        Self { input, hash }
-    }
-
-    fn sha256(self) -> [u8; 32] {
-        self.hash.finalize().into()
-    }
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let n = self.input.read(into)?;
-        self.hash.update(into.get(..n).unwrap_or_default());
-        Ok(n)
     }
 }

@@ -10,8 +10,8 @@
 //! would be by extraction into a root filesystem, and missing parents are made.
 //!
 //! In order: the values, [`Tree`] itself, then in modules of their own: `path` (checking and
-//! resolving), `merge` (layers), `contents` (reading), `place` (cutting and combining) and
-//! [`dump`].
+//! resolving), `merge` (layers), `contents` and `replay` (reading), `place` (cutting and
+//! combining) and [`dump`].
 
 mod contents;
 pub mod dump;
@@ -19,6 +19,7 @@ mod error;
 mod merge;
 mod path;
 mod place;
+mod replay;
 #[cfg(test)]
 mod tests;
 
@@ -28,8 +29,8 @@ use std::sync::Arc;
 
 pub use contents::Visit;
 pub use error::{Error, PathProblem};
-use merge::ScannedLayer;
 pub use path::Quoted;
+use replay::ScannedLayer;
 
 /// What every kind of node carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
