@@ -27,8 +27,9 @@ use formats::cpio::{self, Entry, Kind, Writer};
 pub use chosen::ChosenModules;
 pub use modules::{DEFAULT_MODULES, ModuleGroup};
 
-/// Compression level when nothing else is asked for: the highest that needs no larger window.
-pub const DEFAULT_LEVEL: i32 = 19;
+/// Compression level when nothing else is asked for. Debian's 25 MB become 5.0 MB in 0.7 s of one
+/// core's time; level 19 takes 16 s for 0.6 MB less.
+pub const DEFAULT_LEVEL: i32 = 9;
 
 /// Largest distance back of a match: 2^23 bytes.
 const WINDOW_LOG: u32 = 23;

@@ -9,11 +9,12 @@ use crate::tree::{Metadata, Node, Tree};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Storage {
     /// As the distribution ships them, compressed one by one. The smaller image, and the quicker
-    /// to build; the root's kmod uncompresses what it loads.
+    /// to build; the kernel (`CONFIG_MODULE_DECOMPRESS`) or the root's kmod uncompresses what is
+    /// loaded.
     #[default]
     AsShipped,
     /// Uncompressed, so that squashfs compresses them and the kernel reads the file itself
-    /// (`finit_module`). Takes as much memory as all modules together while it is built: about
+    /// (`finit_module`) whatever its configuration. Takes as much memory as all modules together while it is built: about
     /// 520 MB for Debian's.
     Uncompressed,
 }
