@@ -12,21 +12,24 @@ use source::kernel::{Kernel, ModuleSet, Storage};
 use source::layer::{LayerKind, TarBytes};
 use source::tree::Tree;
 
-/// Debian's kernel: its tree, the kernel found in it, its modules; read once for all tests.
+/// Debian 13's kernel; read once for all tests.
 fn debian() -> &'static (Tree, Kernel, ModuleSet) {
     static DEBIAN: OnceLock<(Tree, Kernel, ModuleSet)> = OnceLock::new();
-    DEBIAN.get_or_init(|| {
-        let mut tree = Tree::new();
-        let layer = TarBytes {
-            name: "the kernel's package".to_owned(),
-            bytes: tests::deb_tar(&tests::kernel_deb("trixie")).into(),
-            kind: LayerKind::Archive,
-        };
-        tree.add_layer(Arc::new(layer)).unwrap();
-        let kernel = Kernel::find(&tree, None).unwrap();
-        let modules = ModuleSet::read(&tree, &kernel).unwrap();
-        (tree, kernel, modules)
-    })
+    DEBIAN.get_or_init(|| kernel_of("trixie"))
+}
+
+/// A suite's kernel: its tree, the kernel found in it, its modules.
+fn kernel_of(suite: &str) -> (Tree, Kernel, ModuleSet) {
+    let mut tree = Tree::new();
+    let layer = TarBytes {
+        name: "the kernel's package".to_owned(),
+        bytes: tests::deb_tar(&tests::kernel_deb(suite)).into(),
+        kind: LayerKind::Archive,
+    };
+    tree.add_layer(Arc::new(layer)).unwrap();
+    let kernel = Kernel::find(&tree, None).unwrap();
+    let modules = ModuleSet::read(&tree, &kernel).unwrap();
+    (tree, kernel, modules)
 }
 
 /// Writes the tree of a modules image below `root/lib/modules/<version>`.
@@ -125,6 +128,20 @@ fn indexes_of_the_whole_package_are_depmods() {
         &kernel.version,
         &modules.indexes().unwrap(),
     );
+}
+
+/// Debian 12's modules lie in `lib/modules`, are not compressed, and name their exports in
+/// `__crc_` symbols.
+#[test]
+fn indexes_of_debian_12s_package_are_depmods() {
+    let (tree, kernel, modules) = kernel_of("bookworm");
+    assert_eq!(kernel.modules, format!("lib/modules/{}", kernel.version));
+    assert!(!kernel.checks_root_hash_signatures());
+    let image = modules.image_tree(&tree, Storage::AsShipped).unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let folder = write(&image, root.path(), &kernel.version);
+    let indexes = modules.indexes().unwrap();
+    compare(root.path(), &folder, &kernel.version, &indexes);
 }
 
 #[test]

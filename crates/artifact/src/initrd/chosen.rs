@@ -1,6 +1,6 @@
 //! The modules' folder of the initrd.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use source::kernel::{Error, ModuleSet};
 use source::tree::Tree;
@@ -19,6 +19,9 @@ pub struct ChosenModules {
     /// because the kernel is to read the files itself; `modules.dep`, `.alias` and `.softdep` for
     /// exactly these; `modules.builtin`.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Firmware that these modules may ask for: paths below `usr/lib/firmware`, as their authors
+    /// wrote them. Patterns (`*`) occur; most machines need none of it.
+    pub firmware: BTreeSet<String>,
     /// Names that this kernel has neither as modules nor built in.
     pub missing: Vec<String>,
 }
@@ -34,6 +37,9 @@ impl ChosenModules {
     ) -> Result<Self, Error> {
         let names = groups.iter().flat_map(|group| group.modules).copied();
         let closure = set.closure(names.chain(more))?;
+        let modinfos = set.chosen(&closure).map(|module| &module.modinfo);
+        let firmware = modinfos.flat_map(|modinfo| modinfo.values("firmware"));
+        let firmware = firmware.map(str::to_owned).collect();
         let mut files = set.closure_files(tree, &closure)?;
         let indexes = set.closure_indexes(&closure)?.into_iter();
         let indexes = indexes.filter(|index| INDEXES.contains(&index.name));
@@ -45,6 +51,7 @@ impl ChosenModules {
         Ok(Self {
             version: set.version.clone(),
             files,
+            firmware,
             missing: closure.missing,
         })
     }

@@ -198,6 +198,7 @@ mod tests {
         let modules = ChosenModules {
             version: "6.12".to_owned(),
             files: files("kernel/a.ko"),
+            firmware: Default::default(),
             missing: Vec::new(),
         };
         test(&InitrdParts {

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::modinfo::{Export, Import};
 
@@ -158,4 +160,62 @@ fn no_modules_make_valid_files() {
     let files = make(&[], &Given::default()).unwrap();
     assert_eq!(file(&files, "modules.dep"), "");
     assert_eq!(file(&files, "modules.dep.bin"), "");
+}
+
+proptest! {
+    /// Modules that only need earlier ones: whatever the order of their names, every line of
+    /// modules.dep, read from its end, loads what is needed before what needs it.
+    #[test]
+    fn every_line_of_modules_dep_is_an_order_to_load_in(
+        needs in proptest::collection::vec(proptest::collection::vec(0_usize..20, 0..4), 1..20),
+        shuffle in any::<u64>(),
+    ) {
+        let name = |index: usize| format!("m{:02}_{index}", (shuffle >> (index % 60)) & 15);
+        let symbol = |index: usize| format!("s{index}");
+        let paths: Vec<_> = (0..needs.len()).map(|index| format!("{}.ko", name(index))).collect();
+        let modinfos: Vec<_> = needs.iter().enumerate().map(|(index, needs)| {
+            let earlier = needs.iter().filter(|need| **need < index);
+            let import = |need: &usize| Import { name: symbol(*need), crc: None, weak: false };
+            Modinfo {
+                exports: vec![Export { name: symbol(index), crc: None }],
+                imports: earlier.map(import).collect(),
+                ..Modinfo::default()
+            }
+        }).collect();
+        let modules = paths.iter().zip(&modinfos);
+        let modules: Vec<_> = modules.map(|(path, modinfo)| Module { path, modinfo }).collect();
+        let dep = file(&generate(&modules, &Given::default()).unwrap(), "modules.dep");
+        prop_assert_eq!(dep.lines().count(), needs.len());
+        for line in dep.lines() {
+            let (path, rest) = line.split_once(':').unwrap();
+            let mut loaded = std::collections::BTreeSet::new();
+            for path in rest.split_whitespace().rev().chain([path]) {
+                let index = paths.iter().position(|other| other == path).unwrap();
+                for import in &modinfos[index].imports {
+                    prop_assert!(loaded.contains(&import.name), "{line}");
+                }
+                loaded.insert(symbol(index));
+            }
+        }
+    }
+
+    #[test]
+    fn arbitrary_modules_never_panic(
+        path in ".{0,8}",
+        strings in proptest::collection::vec(("alias|softdep|devname", "[ -~]{0,12}|.{0,4}"), 0..6),
+        order in ".{0,20}",
+        builtin_modinfo: Vec<u8>,
+    ) {
+        let modinfo = Modinfo { strings, ..Modinfo::default() };
+        let modules = [Module { path: &path, modinfo: &modinfo }];
+        let given = Given { order: &order, builtin: "", builtin_modinfo: &builtin_modinfo };
+        let _ = generate(&modules, &given);
+    }
+
+    #[test]
+    fn arbitrary_patterns_never_panic(pattern in "[a-c*?\\[\\]!-]{0,12}", name in "[a-c-]{0,8}") {
+        let _ = names::matches(&pattern, &name);
+        let _ = names::normalize_alias(&pattern);
+        prop_assert!(names::matches(&name, &name));
+    }
 }

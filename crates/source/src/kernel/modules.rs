@@ -160,7 +160,7 @@ impl ModuleSet {
                 return Ok::<_, Error>(());
             };
             let mut bytes = Vec::new();
-            let mut limited = reader.take(super::SIZE_LIMIT);
+            let mut limited = reader.take(super::SIZE_LIMIT + 1);
             limited
                 .read_to_end(&mut bytes)
                 .map_err(|error| Error::Tree(crate::tree::Error::from_read(error)))?;
