@@ -33,11 +33,11 @@ fn sections_are_found_by_name() {
 fn the_dump_shows_sections_and_texts() {
     let expected = "\
 name       offset    address       size  sha256
-.text       0x400     0x1000        384  5ba3aaa3dd8a9a6f
-.sbat       0x600     0x2000         16  c6cf4bd7e4d5eeba
-.osrel      0x800     0x3000         21  0000000000000000
-.cmdline    0xa00     0x4000         13  0000000000000000
-.linux      0xc00     0x5000          4  0000000000000000
+.text       0x400     0x1000        384  b3bed4e131b2d9d0
+.sbat       0x600     0x2000         16  c3a1b8f1b1f7447a
+.osrel      0x800     0x3000         21  8392e54a35eb52ff
+.cmdline    0xa00     0x4000         13  2b98586d9905a605
+.linux      0xc00     0x5000          4  b2a78f2057a9e54b
 
 .sbat
   ssssssssssssssss
@@ -49,21 +49,7 @@ name       offset    address       size  sha256
 .cmdline
   console=ttyS0
 ";
-    let mask = |text: &str| -> Vec<String> {
-        let lines = text.lines().enumerate();
-        let digest = |i| (1..6).contains(&i);
-        lines
-            .map(|(i, line)| {
-                if digest(i) {
-                    line[..line.len() - 16].to_owned()
-                } else {
-                    line.to_owned()
-                }
-            })
-            .collect()
-    };
-    let found = dump(&Uki::parse(&uki()).unwrap());
-    assert_eq!(mask(&found), mask(expected));
+    assert_eq!(dump(&Uki::parse(&uki()).unwrap()), expected);
 }
 
 #[test]
