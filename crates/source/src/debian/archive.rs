@@ -88,7 +88,7 @@ impl Archive {
             );
             let unreadable =
                 |source| index::Error::Text(super::deb822::Error::Read { line: 0, source });
-            match deb::xz(file) {
+            match deb::xz(file, list.request.size) {
                 Ok(xz) => {
                     let text = BufReader::with_capacity(
                         1 << 16,

@@ -270,7 +270,7 @@ fn decompress(file: &Arc<File>, part: &Part) -> io::Result<Box<dyn Read + Send>>
     Ok(match part.compression {
         Compression::None => Box::new(input),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
-        Compression::Xz => Box::new(xz(input)?),
+        Compression::Xz => Box::new(xz(input, part.size)?),
         Compression::Zstd => {
             let mut decoder = zstd::Decoder::with_buffer(input)?;
             decoder.window_log_max(MOST_WINDOW_LOG)?;
@@ -279,11 +279,50 @@ fn decompress(file: &Arc<File>, part: &Part) -> io::Result<Box<dyn Read + Send>>
     })
 }
 
-/// An xz stream, decompressed with bounded memory.
-pub(crate) fn xz<R: BufRead>(input: R) -> io::Result<liblzma::bufread::XzDecoder<R>> {
-    let stream =
-        liblzma::stream::Stream::new_stream_decoder(MOST_MEMORY, liblzma::stream::CONCATENATED)?;
-    Ok(liblzma::bufread::XzDecoder::new_stream(input, stream))
+/// Packed data from this length on, in bytes, is worth threads of its own.
+const WORTH_THREADS: u64 = 1 << 20;
+
+/// The most threads for one stream: more would mostly wait for whoever reads it.
+const MOST_THREADS: usize = 8;
+
+/// What the threads together may use before fewer are used, in bytes.
+const MOST_THREAD_MEMORY: u64 = 512 << 20;
+
+/// One xz stream of `size` bytes, decompressed with bounded memory. Its blocks, when it has
+/// several, are decompressed in parallel.
+pub(crate) fn xz<R: BufRead>(input: R, size: u64) -> io::Result<Xz<R>> {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let threads = if size < WORTH_THREADS {
+        1
+    } else {
+        cores.min(MOST_THREADS)
+    };
+    let stream = if threads == 1 {
+        liblzma::stream::Stream::new_stream_decoder(MOST_MEMORY, 0)?
+    } else {
+        liblzma::stream::MtStreamBuilder::new()
+            .threads(threads as u32)
+            .memlimit_threading(MOST_THREAD_MEMORY)
+            .memlimit_stop(MOST_MEMORY)
+            .decoder()?
+    };
+    Ok(Xz(liblzma::bufread::XzDecoder::new_stream(input, stream)))
+}
+
+/// See [`xz`]. Something after the stream is an error: nobody may take a part for the whole.
+pub(crate) struct Xz<R>(liblzma::bufread::XzDecoder<R>);
+
+impl<R: BufRead> Read for Xz<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        if read == 0 && !buffer.is_empty() && !self.0.get_mut().fill_buf()?.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "something follows the xz stream",
+            ));
+        }
+        Ok(read)
+    }
 }
 
 /// A part of a file, read by position: several readers share one open file.

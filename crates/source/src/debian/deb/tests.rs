@@ -166,6 +166,45 @@ fn cut_data_is_an_error_not_an_end() {
     }
 }
 
+#[test]
+fn data_of_many_blocks_is_read_whole_and_nothing_may_follow() {
+    // Noise that xz cannot shrink, so that it is worth threads.
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 56) as u8
+    };
+    let noise: Vec<u8> = (0..WORTH_THREADS * 3).map(|_| next()).collect();
+    let stream = liblzma::stream::MtStreamBuilder::new()
+        .threads(2)
+        .block_size(WORTH_THREADS / 2)
+        .preset(0)
+        .check(liblzma::stream::Check::Crc64)
+        .encoder()
+        .unwrap();
+    let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+    encoder.write_all(&noise).unwrap();
+    let packed = encoder.finish().unwrap();
+    let read = |bytes: &[u8]| {
+        let mut found = Vec::new();
+        xz(bytes, bytes.len() as u64)
+            .unwrap()
+            .read_to_end(&mut found)
+            .map(|_| found)
+    };
+    assert_eq!(read(&packed).unwrap(), noise);
+    assert!(read(&packed[..packed.len() - 1]).is_err());
+    assert!(read(&[&packed[..], &packed].concat()).is_err());
+    let mut damaged = packed.clone();
+    damaged[packed.len() / 2] ^= 1;
+    assert!(read(&damaged).is_err());
+    let small = compressed(".xz", b"small");
+    assert_eq!(read(&small).unwrap(), b"small");
+    assert!(read(&[&small[..], &small].concat()).is_err());
+}
+
 proptest! {
     #[test]
     fn damaged_files_never_make_it_panic(at in 0usize..4000, to: u8, cut in 0usize..4000, which in 0usize..4) {
