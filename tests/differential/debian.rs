@@ -210,3 +210,39 @@ fn in_release_is_believed_when_gpgv_believes_it_and_not_when_not() -> Result<()>
     }
     Ok(())
 }
+
+#[test]
+fn https_mirrors_need_a_certificate_of_a_known_authority() -> Result<()> {
+    let url = "https://deb.debian.org/debian";
+    let mirrors = Mirrors {
+        debian: url.to_owned(),
+        security: url.to_owned(),
+    };
+    let archive = Archive::trixie(mirrors)?;
+    let folder = tempfile::tempdir()?;
+    let release = |settings: Settings| -> Result<()> {
+        let client = Client::new(Cache::open(folder.path())?, settings)?;
+        archive.release(&client, "trixie", now(), &())?;
+        Ok(())
+    };
+    release(Settings::default()).context("the package ca-certificates is needed for this test")?;
+    let nobody = folder.path().join("nobody.pem");
+    std::fs::write(&nobody, b"")?;
+    let error = release(Settings {
+        certificates: Some(nobody),
+        ..Settings::default()
+    });
+    let error = format!(
+        "{:#}",
+        error.expect_err("no authority is known, and it was believed")
+    );
+    ensure!(
+        error.contains("https://deb.debian.org/debian/dists/trixie/InRelease"),
+        "{error}"
+    );
+    ensure!(
+        error.contains("ca-certificates") && error.contains("UnknownIssuer"),
+        "{error}"
+    );
+    Ok(())
+}

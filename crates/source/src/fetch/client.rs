@@ -20,8 +20,7 @@ pub struct Settings {
     /// Never use it: what is not in the cache is an error.
     pub offline: bool,
     /// How often to try before giving up, when a server cuts the connection, answers with a
-    /// server error or not at all. Each [`PROGRESS`](super::download::PROGRESS) that arrives
-    /// starts the count anew.
+    /// server error or not at all. Each MiB that arrives starts the count anew.
     pub tries: u32,
     /// Pause before the second try; doubled before each further one.
     pub pause: Duration,

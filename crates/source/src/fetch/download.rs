@@ -351,27 +351,29 @@ impl Client {
     }
 }
 
+const TLS_ADVICE: &str = "check the mirror's name and this machine's clock, and that the package \
+                          ca-certificates is installed";
+
 /// Sorts what ureq reports: a bad URL or certificate stays bad, a broken connection may not.
 fn failed(url: &str, error: ureq::Error) -> Failure {
     use ureq::Error as E;
+    // rustls' own errors come wrapped, as from a socket.
+    let is_tls = |io: &std::io::Error| {
+        io.get_ref()
+            .is_some_and(|inner| inner.is::<rustls::Error>())
+    };
     let advice = match &error {
         E::TooManyRedirects | E::RedirectFailed => {
             "the mirror redirects in circles: choose another mirror"
         }
         E::BadUri(_) | E::Http(_) => "check the mirror's URL",
-        E::Rustls(_) | E::Tls(_) | E::TlsRequired => {
-            "check the mirror's name and this machine's clock, and that the package ca-certificates is installed"
-        }
+        E::Rustls(_) | E::Tls(_) | E::TlsRequired => TLS_ADVICE,
+        E::Io(io) if is_tls(io) => TLS_ADVICE,
         E::InvalidProxyUrl => "check http_proxy and https_proxy in the environment",
-        E::LargeResponseHeader(..) | E::Protocol(_) => {
-            "what answers is not a mirror: choose another mirror"
-        }
+        E::LargeResponseHeader(..) => "what answers is not a mirror: choose another mirror",
+        // What looks like bad HTTP can be a connection that was cut inside the head.
         _ => return Failure::Connection(Box::new(error)),
     };
-    // A connection that is cut inside the header is a protocol error too; that may pass.
-    if let E::Protocol(_) = error {
-        return Failure::Connection(Box::new(error));
-    }
     Failure::Final(Error::Refused {
         url: url.to_owned(),
         advice,

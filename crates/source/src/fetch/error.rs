@@ -42,7 +42,7 @@ pub enum Error {
         advice: &'static str,
     },
     /// No connection, or none that lasted, however often it was tried.
-    #[error("{url}: {received} of {} bytes arrived in {tries} tries; check the network and the mirror and run it again: it continues where it stopped", known(*expected))]
+    #[error("{url}: {} in {tries} tries; check the network and the mirror and run it again", arrived(*received, *expected))]
     Connection {
         /// What was asked for.
         url: String,
@@ -119,11 +119,14 @@ pub enum Error {
     },
 }
 
-fn known(size: Option<u64>) -> String {
-    size.map_or_else(
-        || "an unknown number of".to_owned(),
-        |size| size.to_string(),
-    )
+fn arrived(received: u64, expected: Option<u64>) -> String {
+    match expected {
+        Some(expected) if received > 0 => {
+            format!("{received} of {expected} bytes, from where the next try continues, arrived")
+        }
+        Some(expected) => format!("0 of {expected} bytes arrived"),
+        None => "nothing complete arrived".to_owned(),
+    }
 }
 
 impl Error {

@@ -92,7 +92,7 @@ const CASES: &[(&str, Sabotage, &[&str])] = &[
     ("a broken server", |w| w.server.always(BIG, Answer::Status(503)),
         &["pool/big_1_amd64.deb", "answered 503", "try later"]),
     ("a cut connection", |w| w.server.always(BIG, Answer::CutAfter(1000)),
-        &["pool/big_1_amd64.deb", "2000 of ", "run it again: it continues"]),
+        &["pool/big_1_amd64.deb", "2000 of ", "run it again"]),
     ("a hung up connection", |w| w.server.always(BIG, Answer::Hangup),
         &["pool/big_1_amd64.deb", "0 of ", "in 2 tries"]),
     ("not HTTP", |w| w.server.always(BIG, Answer::Garbage),

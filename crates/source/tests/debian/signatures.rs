@@ -233,6 +233,26 @@ fn a_subkey_must_be_bound_by_its_own_primary_key() {
 }
 
 #[test]
+fn a_subkey_must_be_for_signing_and_sign_back() {
+    let key = key(1);
+    let signed = Signing::default().sign(&text(), &key.secret_subkeys[0].key);
+    let mut flags = pgp::packet::KeyFlags::default();
+    flags.set_sign(true);
+    // A binding without the subkey's own signature, with and without the flag.
+    for more in [vec![SubpacketData::KeyFlags(flags)], vec![]] {
+        let mut public = key.to_public_key();
+        let primary = public.primary_key.clone();
+        let subkey = &mut public.public_subkeys[0];
+        let config = by_itself(&key, SignatureType::SubkeyBinding, more);
+        let binding = config
+            .sign_subkey_binding(&key.primary_key, &primary, &Password::empty(), &subkey.key)
+            .unwrap();
+        subkey.signatures = vec![binding];
+        refused(&signed, &public, "is not meant for signing");
+    }
+}
+
+#[test]
 fn debians_own_keys_are_all_there() {
     let keys: Vec<String> = Keyring::debian()
         .unwrap()
