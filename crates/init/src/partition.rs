@@ -4,7 +4,6 @@
 //! nothing, or that partition does not come, any EFI partition whose manifest equals the pinned
 //! copy will do: it holds the same images, and each of them is checked all the same.
 
-use std::fmt::Write;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -81,21 +80,22 @@ pub(crate) fn find(
             return Ok(partition);
         }
         // The partition that the firmware named is there and holds another release: no use to wait.
-        if let (Wanted::This(_), Some(failure)) = (wanted, search.mismatch.take()) {
+        if matches!(wanted, Wanted::This(_))
+            && let Some(failure) = search.mismatch.take()
+        {
             return Err(failure);
         }
         let waited = machine.system.now().saturating_sub(start);
         let Some(left) = wait.checked_sub(waited).filter(|left| !left.is_zero()) else {
             break;
         };
-        if !waited.is_zero() {
+        if !hardware.follow(left.min(REMIND))? {
+            let waited = machine.system.now().saturating_sub(start).as_secs();
             machine.say(&format!(
-                "waiting for {words}: {} of {} s",
-                waited.as_secs(),
+                "waiting for {words}: {waited} of {} s",
                 wait.as_secs()
             ));
         }
-        hardware.follow(left.min(REMIND))?;
     }
     if let Wanted::This(_) = wanted {
         machine.say("it does not come; looking for this release on any EFI partition");
@@ -207,16 +207,9 @@ fn candidates(machine: &Machine) -> Result<Vec<Candidate>, Failure> {
 }
 
 fn on_disk(machine: &Machine, disk: &BlockDevice, devices: &[BlockDevice]) -> Vec<Candidate> {
-    let sector_size = match disk.block_size {
-        512 => SectorSize::B512,
-        4096 => SectorSize::B4096,
-        _ => return Vec::new(),
-    };
-    let node = block::node(&machine.path("/"), &disk.name);
-    let table = File::open(node)
-        .ok()
-        .and_then(|mut file| gpt::read(&mut file, sector_size).ok());
-    let partitions = table.map(|table| table.partitions).unwrap_or_default();
+    let partitions = table(machine, disk)
+        .map(|table| table.partitions)
+        .unwrap_or_default();
     let efi = partitions
         .into_iter()
         .filter(|partition| partition.type_guid == esp::PARTITION_TYPE);
@@ -234,21 +227,42 @@ fn on_disk(machine: &Machine, disk: &BlockDevice, devices: &[BlockDevice]) -> Ve
     .collect()
 }
 
+fn table(machine: &Machine, disk: &BlockDevice) -> Result<gpt::Table, String> {
+    let sector_size = match disk.block_size {
+        512 => SectorSize::B512,
+        4096 => SectorSize::B4096,
+        other => return Err(format!("it has sectors of {other} bytes")),
+    };
+    let node = block::node(&machine.path("/"), &disk.name);
+    let mut file = File::open(node).map_err(|error| error.to_string())?;
+    gpt::read(&mut file, sector_size).map_err(|error| error.to_string())
+}
+
 fn missing(machine: &Machine, words: &str, wait: Duration, hardware: &Hardware) -> Failure {
     let devices = block::list(&machine.path("/sys")).unwrap_or_default();
-    let mut found = String::new();
-    for device in devices.iter().filter(|device| device.kind != Kind::Virtual) {
-        let _ = write!(found, "{} ({} MiB) ", device.name, device.size >> 20);
+    let mut found: Vec<String> = Vec::new();
+    for disk in devices.iter().filter(|device| device.kind == Kind::Disk) {
+        let on_it = match table(machine, disk) {
+            Ok(table) => {
+                let efi = on_disk(machine, disk, &devices);
+                format!(
+                    "{} partition(s), {} of them EFI",
+                    table.partitions.len(),
+                    efi.len()
+                )
+            }
+            Err(reason) => reason,
+        };
+        found.push(format!("{} of {} MiB: {on_it}", disk.name, disk.size >> 20));
     }
     if found.is_empty() {
-        found.push_str("no disk at all");
+        found.push("no disk at all".to_owned());
     }
     if !hardware.refused().is_empty() {
-        let _ = write!(
-            found,
-            "; modules that were refused: {}",
+        found.push(format!(
+            "modules that were refused: {}",
             hardware.refused().join(", ")
-        );
+        ));
     }
     let what = format!(
         "the disk to start from did not appear in {} seconds",
@@ -256,5 +270,5 @@ fn missing(machine: &Machine, words: &str, wait: Duration, hardware: &Hardware) 
     );
     let next =
         "check its cable or plug; a slow disk needs a larger sealboot.wait= on the command line";
-    Failure::new(what, next).differs(words, found)
+    Failure::new(what, next).differs(words, found.join("; "))
 }

@@ -62,32 +62,35 @@ impl Hardware {
         Ok(hardware)
     }
 
-    /// Follows device events until something may have changed about block devices, or nothing
-    /// happened for `patience`.
-    pub(crate) fn follow(&mut self, patience: Duration) -> Result<(), Failure> {
+    /// Follows device events until something may have changed about block devices (`true`), or
+    /// nothing happened for `patience`.
+    pub(crate) fn follow(&mut self, patience: Duration) -> Result<bool, Failure> {
         let mut patience = patience;
+        let mut changed = false;
         loop {
-            let heard = self.machine.system.next_event(patience);
-            match heard.map_err(|error| {
+            let heard = self.machine.system.next_event(patience).map_err(|error| {
                 Failure::new("device events cannot be heard", "start again").because(&error)
-            })? {
-                Heard::Nothing => return Ok(()),
-                Heard::Lost => self.walk(),
+            })?;
+            match heard {
+                Heard::Nothing => return Ok(changed),
+                Heard::Lost => {
+                    self.walk();
+                    changed = true;
+                }
                 Heard::Event(event) => {
                     if let Some(alias) = event.modalias() {
                         self.load_for(alias);
                     }
-                    let is_block = event
+                    changed |= event
                         .words
                         .get("SUBSYSTEM")
                         .is_some_and(|name| name == "block");
-                    if !is_block {
-                        continue;
-                    }
                 }
             }
-            // Take what else is there already before looking at the disks again.
-            patience = Duration::ZERO;
+            if changed {
+                // Take what else is there already before looking at the disks again.
+                patience = Duration::ZERO;
+            }
         }
     }
 

@@ -1,0 +1,108 @@
+//! What this machine runs, and what vouches for it: `sealboot status`, and the first screen.
+//!
+//! [`Status`] is a value: [`Status::gather`] reads it from the running system, [`Status::render`]
+//! is the screen, and serde's `Serialize` is what programs read. Nothing is believed that init
+//! merely wrote down when the kernel can say it: root hashes and signatures come from
+//! device-mapper's tables, mounts from `/proc`, Secure Boot from the firmware's variables.
+
+mod gather;
+mod render;
+
+#[cfg(test)]
+mod tests;
+
+pub use gather::Sources;
+
+use serde::Serialize;
+
+/// The state of this machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Which machine it is.
+    pub machine: Machine,
+    /// Version of the running kernel.
+    pub kernel: String,
+    /// The release that was started; nothing when sealboot's init did not start this system.
+    pub release: Option<String>,
+    /// What the firmware says.
+    pub secure_boot: SecureBoot,
+    /// The images of the release, in the order of its manifest.
+    pub images: Vec<Image>,
+    /// What is mounted at `/`.
+    pub root: Option<Root>,
+}
+
+/// As the firmware describes it (SMBIOS): empty where it says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Machine {
+    /// `QEMU`.
+    pub vendor: String,
+    /// `Standard PC (Q35 + ICH9, 2009)`.
+    pub product: String,
+    /// Serial number; the kernel tells it to root only.
+    pub serial: String,
+}
+
+/// Secure Boot, as the firmware's variables say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum SecureBoot {
+    /// The firmware checked what it started.
+    On,
+    /// It did not.
+    Off,
+    /// It did not, and anybody may enrol keys.
+    SetupMode,
+    /// The variables cannot be read.
+    Unreadable {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// An image of the release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// `root`.
+    pub name: String,
+    /// The root hash that the release pins, in hex.
+    pub root_hash: String,
+    /// What the kernel does with it.
+    #[serde(flatten)]
+    pub state: ImageState,
+    /// Where it is mounted: nothing when it is not.
+    pub mounted_at: Option<String>,
+}
+
+/// What device-mapper says about an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum ImageState {
+    /// Mapped with the pinned root hash, whose signature the kernel checked.
+    Signed,
+    /// Mapped with the pinned root hash, which the initrd vouches for.
+    Pinned,
+    /// Mapped with another root hash.
+    Other {
+        /// The one that it is mapped with.
+        mapped_root_hash: String,
+    },
+    /// Not mapped.
+    Absent,
+    /// Device-mapper does not say.
+    Unreadable {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The root file system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Root {
+    /// `squashfs`, `overlay`.
+    pub file_system: String,
+    /// What is mounted: a device, for one.
+    pub source: String,
+    /// Whether it can be written to.
+    pub writable: bool,
+}

@@ -1,0 +1,145 @@
+//! [`Status`] → the first screen: 80 columns, ASCII, no colours, so that it reads the same on a
+//! serial line, in a firmware's text mode and in a log.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use linux::tty::Consoles;
+
+use super::{Image, ImageState, SecureBoot, Status};
+
+/// Columns that are used: the last stays free, or some consoles start a line of their own.
+const COLUMNS: usize = 79;
+
+/// Columns of a row's name.
+const NAME: usize = 14;
+
+impl Status {
+    /// Writes the screen to every console of this machine, screens and serial lines alike.
+    pub fn show(&self) {
+        let (sys, dev) = (Path::new("/sys"), Path::new("/dev"));
+        Consoles::open(sys, dev).write(&self.render());
+    }
+
+    /// The screen, with a newline at the end of each line.
+    pub fn render(&self) -> String {
+        let mut screen = String::new();
+        let line = format!("{}\n", "-".repeat(COLUMNS));
+        let release = match &self.release {
+            Some(version) => version.clone(),
+            None => "none: this system was not started by sealboot's init".to_owned(),
+        };
+        screen.push_str("sealboot\n");
+        screen.push_str(&line);
+        for (name, text) in [
+            ("Release", release),
+            ("Machine", self.machine_text()),
+            ("Kernel", self.kernel.clone()),
+            ("Secure Boot", self.secure_boot.text()),
+            ("Root", self.root_text()),
+        ] {
+            row(&mut screen, name, &text);
+        }
+        if !self.images.is_empty() {
+            screen.push_str(&line);
+        }
+        for image in &self.images {
+            row(&mut screen, &image.name, &image.root_hash);
+            if let ImageState::Other { mapped_root_hash } = &image.state {
+                row(&mut screen, "mapped is", mapped_root_hash);
+            }
+            row(&mut screen, "", &image.text());
+        }
+        screen.push_str(&line);
+        screen
+    }
+
+    fn machine_text(&self) -> String {
+        let machine = &self.machine;
+        let mut text = format!("{} {}", machine.vendor, machine.product)
+            .trim()
+            .to_owned();
+        if text.is_empty() {
+            text.push_str("the firmware does not say");
+        }
+        if !machine.serial.is_empty() {
+            let _ = write!(text, ", serial {}", machine.serial);
+        }
+        text
+    }
+
+    fn root_text(&self) -> String {
+        match &self.root {
+            Some(root) if root.writable && root.file_system == "overlay" => {
+                "overlay in memory: changes are gone after a restart".to_owned()
+            }
+            Some(root) => {
+                let writable = if root.writable {
+                    "writable"
+                } else {
+                    "read-only"
+                };
+                format!("{} {}, {writable}", root.file_system, root.source)
+            }
+            None => "not known".to_owned(),
+        }
+    }
+}
+
+impl SecureBoot {
+    fn text(&self) -> String {
+        match self {
+            Self::On => "on".to_owned(),
+            Self::Off => "OFF: nothing vouches for the kernel and what it started".to_owned(),
+            Self::SetupMode => "OFF, in SETUP MODE: anybody may enrol keys".to_owned(),
+            Self::Unreadable { reason } => format!("NOT KNOWN: {reason}"),
+        }
+    }
+}
+
+impl Image {
+    fn text(&self) -> String {
+        let state = match &self.state {
+            ImageState::Signed => "signature checked by the kernel".to_owned(),
+            ImageState::Pinned => "hash pinned by the initrd, signature not checked".to_owned(),
+            ImageState::Other { .. } => "WRONG: mapped with another root hash".to_owned(),
+            ImageState::Absent => "NOT MAPPED".to_owned(),
+            ImageState::Unreadable { reason } => format!("NOT KNOWN: {reason}"),
+        };
+        match &self.mounted_at {
+            Some(place) => format!("{state}, at {place}"),
+            None => format!("{state}, not mounted"),
+        }
+    }
+}
+
+/// A name and its text, which goes on below itself when it is long.
+fn row(screen: &mut String, name: &str, text: &str) {
+    let width = COLUMNS - NAME - 1;
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split_whitespace() {
+        let fits = lines.last().is_some_and(|line| {
+            line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width
+        });
+        if !fits {
+            lines.push(String::new());
+        }
+        let mut rest: Vec<char> = word.chars().collect();
+        while let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            let after = rest.split_off(rest.len().min(width));
+            line.extend(rest);
+            if after.is_empty() {
+                break;
+            }
+            rest = after;
+            lines.push(String::new());
+        }
+    }
+    for (number, line) in lines.iter().enumerate() {
+        let name = if number == 0 { name } else { "" };
+        let _ = writeln!(screen, "{}", format!("{name:<NAME$}{line}").trim_end());
+    }
+}
