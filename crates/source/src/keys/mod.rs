@@ -9,11 +9,13 @@ mod certificate;
 mod create;
 mod file_signer;
 mod folder;
+mod summary;
 mod verify;
 
 pub use create::{CreateError, KeyFile, KeySet, KeySetOptions, RANDOM_SIZE, RsaBits, create};
 pub use file_signer::{FileSigner, LoadError, OpenPermissions};
 pub use folder::WriteError;
+pub use summary::{CertificateSummary, NotACertificate};
 pub use verify::{VerifyError, verify, verify_detached, verify_image};
 
 /// Something that can sign with the owner's key and shows the certificate that verifies it.

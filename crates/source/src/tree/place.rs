@@ -64,6 +64,29 @@ impl Tree {
         Ok(())
     }
 
+    /// Lays another tree over this one, as a tarball of it would be: what is in it replaces what
+    /// is here, directories merge and keep the metadata that they have here, and symbolic links
+    /// of this tree that lead to directories are followed (`lib -> usr/lib`). The other tree's
+    /// root itself brings nothing.
+    pub fn overlay(&mut self, other: &Self) -> Result<(), Error> {
+        let layers: Vec<usize> = other.layers.iter().map(|l| self.adopt(l)).collect();
+        let mut copied: BTreeMap<NodeId, Vec<u8>> = BTreeMap::new();
+        for (path, id, node) in other.iter().filter(|(path, _, _)| !path.is_empty()) {
+            let there = self.resolve(path).ok().and_then(|real| self.get(real));
+            if node.is_directory() && there.is_some_and(Node::is_directory) {
+                continue;
+            }
+            match copied.get(&id) {
+                Some(first) => self.link(first, path)?,
+                None => {
+                    copied.insert(id, path.to_vec());
+                    self.insert(path, with_layers(node, &layers))?
+                }
+            };
+        }
+        Ok(())
+    }
+
     /// Keeps the paths that the predicate says yes to, and the directories above them.
     pub fn retain(&mut self, mut keep: impl FnMut(&[u8], &Node) -> bool) {
         // From the last path to the first, so that what is in a directory comes before it.
