@@ -1,3 +1,37 @@
-//! The sealboot command.
+//! The `sealboot` command: reads the command line, does one verb, ends with its exit code.
 
-fn main() {}
+mod args;
+mod build;
+mod config;
+mod exit;
+mod keys;
+mod progress;
+mod run;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Verb};
+
+/// PID 1 of every initrd that is made, built from `crates/init`.
+const INIT: &[u8] = include_bytes!(env!("SEALBOOT_INIT"));
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let (json, quiet) = (arguments.json, arguments.quiet);
+    let outcome = match arguments.verb {
+        Verb::Keys(verb) => keys::verb(&verb, json),
+        Verb::Build(options) => build::verb(&options, json, quiet),
+        Verb::Run(options) => run::verb(&options, quiet),
+        Verb::Status(options) => status::verb(&options, json),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("sealboot: {}", exit::explain(&error));
+            ExitCode::from(exit::code_of(&error) as u8)
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The command line: one definition, from which help, man pages and completions come.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit;
+
+/// Turns a container image and a kernel package into an operating system that a PC's firmware
+/// verifies from the first instruction to the last file.
+#[derive(Debug, Parser)]
+#[command(name = "sealboot", version, arg_required_else_help = true, after_long_help = exit::table())]
+pub struct Arguments {
+    /// Print results as JSON on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print no progress
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs, in the order in which one needs them.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make and show the owner's Secure Boot keys
+    #[command(subcommand)]
+    Keys(KeysVerb),
+    /// Build what sealboot.toml describes: a signed release and its disk image
+    Build(Build),
+    /// Boot the disk image in QEMU, Secure Boot on, on this terminal
+    Run(Run),
+    /// Say what this machine runs: release, Secure Boot state, images and their root hashes
+    Status(Status),
+}
+
+/// `sealboot keys …`
+#[derive(Debug, Subcommand)]
+pub enum KeysVerb {
+    /// Make PK, KEK and db: three separate keys
+    Create(KeysCreate),
+    /// Show the certificates: names, fingerprints, validity
+    Show(KeysFolder),
+}
+
+/// Where the keys are.
+#[derive(Args, Clone, Debug)]
+pub struct KeysFolder {
+    /// Folder of the owner's keys
+    #[arg(long = "keys", value_name = "DIR", default_value = "keys")]
+    pub folder: PathBuf,
+}
+
+/// How the private keys are protected.
+#[derive(Args, Clone, Debug)]
+pub struct Passphrase {
+    /// Read the passphrase from the first line of this file instead of asking for it
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// `sealboot keys create`
+#[derive(Args, Debug)]
+pub struct KeysCreate {
+    #[command(flatten)]
+    pub folder: KeysFolder,
+    #[command(flatten)]
+    pub passphrase: Passphrase,
+    /// Store the private keys without any protection
+    #[arg(long, conflicts_with = "passphrase_file")]
+    pub no_passphrase: bool,
+    /// Size of the RSA keys in bits; some firmware takes 2048 only
+    #[arg(long, value_name = "BITS", default_value = "2048", value_parser = ["2048", "3072", "4096"])]
+    pub bits: String,
+    /// Owner name in the certificates
+    #[arg(long, value_name = "TEXT", default_value = "sealboot owner")]
+    pub name: String,
+    /// Owner GUID in signature lists; a random one by default
+    #[arg(long, value_name = "GUID")]
+    pub owner: Option<String>,
+    /// Years until the certificates expire
+    #[arg(long, value_name = "YEARS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub years: u32,
+}
+
+/// `sealboot build`
+#[derive(Args, Debug)]
+pub struct Build {
+    /// Configuration; sealboot.toml here when there is one, else the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of the owner's keys; else what the configuration says, else "keys"
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+    #[command(flatten)]
+    pub passphrase: Passphrase,
+    /// Folder for the results
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    pub out: PathBuf,
+    /// Folder of downloads, checked again at every use
+    /// [default: $XDG_CACHE_HOME/sealboot, ~/.cache/sealboot, else OUT/cache]
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// Use no network: only what is in the cache
+    #[arg(long)]
+    pub offline: bool,
+    /// Print the whole effective configuration as TOML and stop
+    #[arg(long)]
+    pub print_config: bool,
+    /// Print the plan and stop
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `sealboot run`
+#[derive(Args, Debug)]
+pub struct Run {
+    /// Disk image to boot; it is not changed
+    #[arg(value_name = "DISK", default_value = "out/disk.img")]
+    pub disk: PathBuf,
+    #[command(flatten)]
+    pub keys: KeysFolder,
+    /// Memory in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(256..))]
+    pub memory: u32,
+    /// Processors
+    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub smp: u32,
+    /// Write everything that comes on the serial line into this file
+    #[arg(long, value_name = "FILE")]
+    pub serial_log: Option<PathBuf>,
+    /// End well as soon as this text was printed; several are awaited in order
+    #[arg(long, value_name = "TEXT")]
+    pub expect: Vec<String>,
+    /// Seconds to wait for the expected texts [default: 300 with --expect, else no limit]
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+    /// Emulate the processor even where KVM could be used
+    #[arg(long)]
+    pub no_kvm: bool,
+}
+
+/// `sealboot status`
+#[derive(Args, Debug)]
+pub struct Status {
+    /// Print to the screen and every serial console: for a root's init to start
+    #[arg(long)]
+    pub first_screen: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Arguments::command().debug_assert();
+    }
+}

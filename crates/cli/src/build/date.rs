@@ -1,0 +1,46 @@
+//! The date of a release: an input, never the clock.
+
+use anyhow::Context;
+use formats::efi_signature_list::Timestamp;
+use source::tree::Tree;
+
+use crate::exit::{Code, WithCode};
+
+/// Seconds since 1970, as far as a squashfs can tell them: `SOURCE_DATE_EPOCH` (reproducible-builds.org), else the newest file.
+pub fn epoch<'a>(trees: impl IntoIterator<Item = &'a Tree>) -> anyhow::Result<u32> {
+    if let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") {
+        let value = value.to_string_lossy();
+        return value
+            .parse()
+            .with_context(|| {
+                format!("SOURCE_DATE_EPOCH is {value:?}; seconds since 1970 are needed")
+            })
+            .code(Code::Usage);
+    }
+    let times = trees
+        .into_iter()
+        .flat_map(Tree::iter)
+        .map(|(_, _, node)| node.metadata.mtime);
+    Ok(u32::try_from(times.max().unwrap_or(0).max(0)).unwrap_or(u32::MAX))
+}
+
+/// The day as a version: `2026.11.21`.
+pub fn version(epoch: u32) -> anyhow::Result<String> {
+    let time = Timestamp::from_unix(u64::from(epoch));
+    let time = time.with_context(|| format!("{epoch} is no date that a release can have"))?;
+    Ok(format!(
+        "{:04}.{:02}.{:02}",
+        time.year, time.month, time.day
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_a_version() {
+        assert_eq!(version(0).unwrap(), "1970.01.01");
+        assert_eq!(version(1_795_219_199).unwrap(), "2026.11.20");
+    }
+}

@@ -1,0 +1,88 @@
+//! The images of a release: each a tree, written, hashed and signed.
+
+use anyhow::Context;
+use artifact::image;
+use contract::esp;
+use contract::manifest::{Image, ImageName};
+use formats::squashfs;
+use media::disk::guid_from;
+use sha2::{Digest, Sha256};
+use source::tree::Tree;
+
+use super::plan::Plan;
+use super::staging::Staging;
+use crate::keys::OwnerKeys;
+use crate::progress::{self, Progress};
+
+/// What an image gets besides its tree.
+pub struct Settings<'a> {
+    /// Compression and blocks.
+    pub plan: &'a Plan,
+    /// No file is younger: seconds since 1970.
+    pub epoch: u32,
+    /// Salts and UUIDs come from it.
+    pub seed: &'a [u8],
+}
+
+/// Writes `<name>.squashfs`, `<name>.roothash` and `<name>.roothash.p7s`.
+pub fn write(
+    name: ImageName,
+    tree: &Tree,
+    settings: &Settings<'_>,
+    keys: &OwnerKeys,
+    staging: &mut Staging,
+    progress: &Progress,
+) -> anyhow::Result<Image> {
+    let step = progress.step(name.as_str());
+    let file_name = esp::image_file(name.as_str());
+    let mut file = staging.create(&file_name)?;
+    let total = tree.totals().bytes;
+    let config = &settings.plan.config.image;
+    let options = image::Options {
+        squashfs: squashfs::Options {
+            block_size: config.block_size * 1024,
+            level: config.level,
+            ..squashfs::Options::default()
+        },
+        source_date_epoch: settings.epoch,
+        salt: salt(settings.seed, name).to_vec(),
+        uuid: guid_from(settings.seed, name.as_str()).to_bytes(),
+    };
+    let built = image::build(tree, &mut file, &options, &mut |at| {
+        step.bytes(at.done, at.total)
+    })
+    .with_context(|| format!("the image {file_name}"))?;
+    let root_hash = hex(&built.root_hash);
+    staging.write(&esp::root_hash_file(name.as_str()), root_hash.as_bytes())?;
+    let signature = keys.sign_detached(root_hash.as_bytes())?;
+    staging.write(&esp::signature_file(name.as_str()), &signature)?;
+    let size = progress::size(built.size);
+    step.done(&format!(
+        "{size} of {}, root hash {}…",
+        progress::size(total),
+        &root_hash[..16]
+    ));
+    Ok(Image {
+        name,
+        file: file_name,
+        size: built.size,
+        data_size: built.data_size,
+        hash_offset: built.hash_offset,
+        salt: hex(&options.salt),
+        root_hash,
+    })
+}
+
+/// A salt need not be secret or random, only different for different images.
+fn salt(seed: &[u8], name: ImageName) -> [u8; 32] {
+    Sha256::new()
+        .chain_update("salt")
+        .chain_update(seed)
+        .chain_update(name.as_str())
+        .finalize()
+        .into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,69 @@
+//! `sealboot build`: from a configuration to a signed release and its disk image.
+
+mod date;
+mod images;
+mod inputs;
+mod plan;
+mod release;
+mod root;
+mod staging;
+
+use source::debian::from_apt_sources;
+
+use crate::args;
+use crate::config::{self, Config};
+use crate::exit::{Code, WithCode};
+use crate::keys;
+use crate::progress::{self, Progress};
+use plan::Plan;
+use staging::Staging;
+
+/// Does what the command line says.
+pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()> {
+    let mut config = config::load(options.config.as_deref()).code(Code::Usage)?;
+    fill_in_mirrors(&mut config);
+    if options.print_config {
+        anstream::print!("{}", config::print(&config)?);
+        return Ok(());
+    }
+    let plan = Plan::new(config, options);
+    let progress = Progress::new(quiet);
+    progress.say(&format!("The plan:\n{plan}"));
+    if options.dry_run {
+        return Ok(());
+    }
+
+    let keys = keys::open(&plan.config.keys.folder, &options.passphrase)?;
+    let mut staging = Staging::open(&plan.out)?;
+    let inputs = inputs::gather(&plan, &progress)?;
+    let release = release::build(&plan, inputs, &keys, &mut staging, &progress)?;
+    staging.publish(&release::possible_files())?;
+
+    if json {
+        anstream::println!("{}", serde_json::to_string_pretty(&release)?);
+    } else {
+        progress.say(&format!(
+            "Release {} is in {}/:",
+            release.version,
+            plan.out.display()
+        ));
+        for file in &release.files {
+            progress.say(&format!(
+                "  {:<26} {:>12}",
+                file.name,
+                progress::size(file.size)
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What is not set comes from this machine's apt, else it is Debian's own mirror.
+fn fill_in_mirrors(config: &mut Config) {
+    let mirrors = from_apt_sources(std::path::Path::new("/")).unwrap_or_default();
+    config.debian.mirror.get_or_insert(mirrors.debian);
+    config
+        .debian
+        .security_mirror
+        .get_or_insert(mirrors.security);
+}

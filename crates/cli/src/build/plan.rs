@@ -1,0 +1,179 @@
+//! What a build will do, as a value that can be read before anything is fetched or written.
+
+use std::env;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use contract::boot;
+
+use crate::args;
+use crate::config::{Config, Source, SourceKind};
+
+/// Everything a build works from.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The effective configuration, mirrors filled in.
+    pub config: Config,
+    /// Results go here.
+    pub out: PathBuf,
+    /// Downloads go here.
+    pub cache: PathBuf,
+    /// Use no network.
+    pub offline: bool,
+}
+
+impl Plan {
+    /// Settles what configuration and command line leave open.
+    pub fn new(mut config: Config, options: &args::Build) -> Self {
+        if let Some(folder) = &options.keys {
+            config.keys.folder = folder.clone();
+        }
+        let cache = options
+            .cache
+            .clone()
+            .unwrap_or_else(|| cache_folder(&options.out));
+        Self {
+            config,
+            out: options.out.clone(),
+            cache,
+            offline: options.offline,
+        }
+    }
+
+    /// All source lists, with what they are for.
+    pub fn sources(&self) -> [(&'static str, &[Source]); 4] {
+        [
+            ("kernel", &self.config.kernel.source),
+            ("firmware", &self.config.firmware.source),
+            ("root", &self.config.root.source),
+            ("stub", &self.config.uki.stub),
+        ]
+    }
+
+    /// Whether any source needs Debian's archive.
+    pub fn needs_archive(&self) -> bool {
+        let all = self.sources().into_iter().flat_map(|(_, list)| list);
+        all.into_iter().any(|source| !source.debian.is_empty())
+    }
+}
+
+/// The folder that the XDG base directory specification names, if it can be used.
+fn cache_folder(out: &Path) -> PathBuf {
+    let set = |name| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let base = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+    let base = base.or_else(|| set("HOME").map(|home| home.join(".cache")));
+    let usable = |path: &PathBuf| std::fs::create_dir_all(path).is_ok() && writable(path);
+    base.map(|base| base.join("sealboot"))
+        .filter(usable)
+        .unwrap_or_else(|| out.join("cache"))
+}
+
+fn writable(folder: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    access(folder, Access::WRITE_OK).is_ok()
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = &self.config;
+        let mut row = |name: &str, value: &str| {
+            writeln!(f, "  {name:<9} {}", wrapped(value, 66, "\n            "))
+        };
+        if self.needs_archive() {
+            let debian = &config.debian;
+            let mirror = debian.mirror.as_deref().unwrap_or("no mirror");
+            let suites = debian.suites.join(" ");
+            row(
+                "archive",
+                &format!("{mirror} {suites} ({})", debian.components.join(" ")),
+            )?;
+        }
+        for (name, sources) in self.sources() {
+            let list: Vec<String> = sources.iter().map(describe).collect();
+            let list = if list.is_empty() {
+                "none".to_owned()
+            } else {
+                list.join(", then ")
+            };
+            row(name, &list)?;
+        }
+        let mode = match config.root.mode {
+            boot::Root::ReadOnly => "root read-only",
+            boot::Root::Overlay => "changes to root kept in memory",
+        };
+        let image = &config.image;
+        let format = format!(
+            "squashfs zstd {}, {} KiB blocks, dm-verity SHA-256; {mode}",
+            image.level, image.block_size
+        );
+        row("images", &format)?;
+        row("line", &config.uki.command_line)?;
+        row("keys", &format!("db in {}", config.keys.folder.display()))?;
+        row("cache", &self.cache.display().to_string())?;
+        row("out", &format!("{}/", self.out.display()))
+    }
+}
+
+fn describe(source: &Source) -> String {
+    let files = |paths: &[PathBuf]| {
+        paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    match source.kind() {
+        Ok(SourceKind::Debian(names, _, [])) => format!("Debian {}", names.join(" ")),
+        Ok(SourceKind::Debian(names, _, without)) => {
+            format!("Debian {} without {}", names.join(" "), without.join(" "))
+        }
+        Ok(SourceKind::Debs(paths)) => files(paths),
+        Ok(SourceKind::Tar(path)) => path.display().to_string(),
+        Ok(SourceKind::Directory(path)) => format!("{}/", path.display()),
+        Err(what) => what,
+    }
+}
+
+/// Breaks `text` at spaces into lines of at most `width`, where a single word allows it.
+fn wrapped(text: &str, width: usize, newline: &str) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > width {
+            out.push_str(newline);
+            column = 0;
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plan_fits_a_terminal_of_80_columns() {
+        let plan = Plan {
+            config: Config::default(),
+            out: PathBuf::from("out"),
+            cache: PathBuf::from("/home/owner/.cache/sealboot"),
+            offline: false,
+        };
+        let text = plan.to_string();
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+        assert!(text.contains("Debian linux-image-amd64"), "{text}");
+    }
+}

@@ -1,0 +1,95 @@
+//! What a root made of packages lacks to be a machine's root, added without running a script.
+
+use source::tree::{Error, Tree};
+
+/// Links that Debian's base-files package brings: everything lives in `usr` (UAPI group, Linux
+/// file system hierarchy). Packages without base-files need them all the same, for the program
+/// loader's path in every executable.
+const MERGED_USR: &[(&str, &str)] = &[
+    ("bin", "usr/bin"),
+    ("sbin", "usr/sbin"),
+    ("lib", "usr/lib"),
+    ("lib64", "usr/lib64"),
+];
+
+/// Directories that programs expect, beside the mount points: path, mode.
+const DIRECTORIES: &[(&str, u16)] = &[
+    ("etc", 0o755),
+    ("root", 0o700),
+    ("tmp", 0o1777),
+    ("var", 0o755),
+    ("var/tmp", 0o1777),
+];
+
+/// Names by which busybox is started for what a first screen needs.
+const APPLETS: &[&str] = &["init", "reboot", "poweroff", "halt"];
+
+/// One line of busybox's init(8): the screen, and what the power and reset keys do.
+const INITTAB: &str = "\
+# Nothing to log in to: the recovery system has more to offer.
+::sysinit:/usr/bin/sealboot status --first-screen
+::ctrlaltdel:/usr/sbin/reboot
+";
+
+/// The lowest layer of a root made of Debian packages: merged `usr`.
+pub fn merged_usr(tree: &mut Tree) -> Result<(), Error> {
+    for (link, target) in MERGED_USR {
+        tree.add_dir(target, 0o755)?;
+        tree.add_symlink(link, target)?;
+    }
+    Ok(())
+}
+
+/// The layer that shows the first screen: this very program, started by busybox's init. It goes
+/// below the configured layers, so that any of its files can be replaced.
+pub fn first_screen(tree: &mut Tree, program: Vec<u8>) -> Result<(), Error> {
+    tree.add_file("usr/bin/sealboot", program, 0o755)?;
+    tree.add_file("etc/inittab", INITTAB.as_bytes(), 0o644)?;
+    for applet in APPLETS {
+        tree.add_symlink(format!("usr/sbin/{applet}"), "../bin/busybox")?;
+    }
+    Ok(())
+}
+
+/// Places that init mounts at and that programs expect. What is there stays as it is.
+pub fn complete(tree: &mut Tree, kernel: &str) -> Result<(), Error> {
+    let mount_points = contract::root::mount_points(kernel)
+        .into_iter()
+        .map(|place| (place, 0o755));
+    let directories = DIRECTORIES
+        .iter()
+        .map(|(place, mode)| ((*place).to_owned(), *mode));
+    for (place, mode) in mount_points.chain(directories) {
+        let real = tree.resolve(&place);
+        if !real.is_ok_and(|real| tree.get(real).is_some()) {
+            tree.add_dir(place, mode)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mount_points_follow_the_merged_usr() {
+        let mut tree = Tree::new();
+        merged_usr(&mut tree).unwrap();
+        complete(&mut tree, "6.12").unwrap();
+        assert!(tree.get("usr/lib/modules/6.12").unwrap().is_directory());
+        assert!(tree.get("lib").unwrap().symlink().is_some());
+        assert_eq!(tree.get("tmp").unwrap().metadata.mode, 0o1777);
+    }
+
+    #[test]
+    fn what_is_there_stays() {
+        let mut tree = Tree::new();
+        tree.add_dir("proc", 0o555).unwrap();
+        tree.add_symlink("etc", "usr/etc").unwrap();
+        tree.add_dir("usr/etc", 0o700).unwrap();
+        complete(&mut tree, "6.12").unwrap();
+        assert_eq!(tree.get("proc").unwrap().metadata.mode, 0o555);
+        assert_eq!(tree.get("usr/etc").unwrap().metadata.mode, 0o700);
+    }
+}

@@ -1,0 +1,177 @@
+//! The output folder: everything is written beside its final place and moved there at the end,
+//! so a build that fails or is cut off leaves the last release as it was.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use media::disk::{FileOnSlot, Source};
+use rustix::fs::{FlockOperation, flock};
+
+use super::release::ReleaseFile;
+use crate::exit::{Code, WithCode};
+
+/// Prefix of the folder that a running build writes to.
+const PREFIX: &str = ".building-";
+
+/// A build's own corner of the output folder; removed on drop.
+pub struct Staging {
+    out: PathBuf,
+    /// Holds the lock on the output folder.
+    _lock: File,
+    corner: tempfile::TempDir,
+    names: Vec<String>,
+}
+
+impl Staging {
+    /// Makes `out` if need be, locks it, and clears away what a killed build left there.
+    pub fn open(out: &Path) -> anyhow::Result<Self> {
+        Self::prepare(out)
+            .with_context(|| format!("the output folder {} cannot be used", out.display()))
+            .code(Code::Failed)
+    }
+
+    fn prepare(out: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(out)?;
+        let lock = File::open(out)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => bail!("another build is writing to it"),
+            Err(error) => return Err(error.into()),
+        }
+        for entry in fs::read_dir(out)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+        let corner = tempfile::Builder::new().prefix(PREFIX).tempdir_in(out)?;
+        Ok(Self {
+            out: out.to_owned(),
+            _lock: lock,
+            corner,
+            names: Vec::new(),
+        })
+    }
+
+    /// Where to write the file that will be `name`.
+    pub fn path(&mut self, name: &str) -> PathBuf {
+        self.names.push(name.to_owned());
+        self.corner.path().join(name)
+    }
+
+    /// Opens a new file that will be `name`, for writing and reading back.
+    pub fn create(&mut self, name: &str) -> anyhow::Result<File> {
+        let path = self.path(name);
+        File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .with_context(|| format!("{} cannot be made", self.out.join(name).display()))
+    }
+
+    /// Writes a whole small file.
+    pub fn write(&mut self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        fs::write(self.path(name), bytes)
+            .with_context(|| format!("{} cannot be written", self.out.join(name).display()))
+    }
+
+    /// A file that was written, as it goes on a boot partition at `path`.
+    pub fn on_slot(&self, name: &str, path: &str) -> anyhow::Result<FileOnSlot> {
+        let file = self.corner.path().join(name);
+        let size = fs::metadata(&file)
+            .with_context(|| format!("{name} was not written"))?
+            .len();
+        Ok(FileOnSlot {
+            path: path.to_owned(),
+            size,
+            source: Source::File(file),
+        })
+    }
+
+    /// All files that were written.
+    pub fn files(&self) -> anyhow::Result<Vec<ReleaseFile>> {
+        let size = |name: &String| {
+            let size = fs::metadata(self.corner.path().join(name))?.len();
+            Ok(ReleaseFile {
+                name: name.clone(),
+                size,
+            })
+        };
+        self.names.iter().map(size).collect()
+    }
+
+    /// Puts everything in its place, after it has reached the disk. `gone` are names of an
+    /// earlier release that this one does not have.
+    pub fn publish(self, gone: &[String]) -> anyhow::Result<()> {
+        let finish = || -> io::Result<()> {
+            for name in &self.names {
+                File::open(self.corner.path().join(name))?.sync_all()?;
+            }
+            for name in gone.iter().filter(|name| !self.names.contains(name)) {
+                match fs::remove_file(self.out.join(name)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+            for name in &self.names {
+                fs::rename(self.corner.path().join(name), self.out.join(name))?;
+            }
+            File::open(&self.out)?.sync_all()
+        };
+        finish().with_context(|| format!("putting the release into {}", self.out.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_build_that_is_dropped_leaves_the_last_release() {
+        let out = tempfile::tempdir().unwrap();
+        fs::write(out.path().join("a"), "old").unwrap();
+        let mut staging = Staging::open(out.path()).unwrap();
+        staging.write("a", b"new").unwrap();
+        drop(staging);
+        assert_eq!(fs::read(out.path().join("a")).unwrap(), b"old");
+        assert_eq!(names(out.path()), ["a"]);
+    }
+
+    #[test]
+    fn publishing_replaces_and_clears() {
+        let out = tempfile::tempdir().unwrap();
+        for name in ["a", "firmware", "mine"] {
+            fs::write(out.path().join(name), "old").unwrap();
+        }
+        let mut staging = Staging::open(out.path()).unwrap();
+        staging.write("a", b"new").unwrap();
+        staging
+            .publish(&["a".to_owned(), "firmware".to_owned()])
+            .unwrap();
+        assert_eq!(fs::read(out.path().join("a")).unwrap(), b"new");
+        assert_eq!(names(out.path()), ["a", "mine"]);
+    }
+
+    #[test]
+    fn two_builds_do_not_write_at_once_and_litter_goes() {
+        let out = tempfile::tempdir().unwrap();
+        fs::create_dir(out.path().join(".building-dead")).unwrap();
+        let first = Staging::open(out.path()).unwrap();
+        let error = format!("{:#}", Staging::open(out.path()).err().unwrap());
+        assert!(error.contains("another build"), "{error}");
+        drop(first);
+        assert!(names(out.path()).is_empty());
+    }
+}

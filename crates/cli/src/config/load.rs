@@ -1,0 +1,304 @@
+//! Reading and printing `sealboot.toml`. What is wrong in it is reported with file, line, and
+//! the nearest right name.
+
+use std::fmt;
+use std::path::Path;
+
+use super::{Config, Source};
+
+/// The name looked for when `--config` is not given.
+pub const FILE_NAME: &str = "sealboot.toml";
+
+/// What is wrong with the configuration.
+#[derive(Debug, PartialEq)]
+pub struct Wrong {
+    file: String,
+    /// Counted from 1; 0 when no line can be named.
+    line: usize,
+    what: String,
+    hint: Option<String>,
+}
+
+impl std::error::Error for Wrong {}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if self.line > 0 {
+            write!(f, ", line {}", self.line)?;
+        }
+        write!(f, ": {}", self.what)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The configuration in `path`, or in [`FILE_NAME`] of this folder if that exists, or the
+/// built-in one.
+pub fn load(path: Option<&Path>) -> anyhow::Result<Config> {
+    let default = Path::new(FILE_NAME);
+    let path = match path {
+        Some(path) => path,
+        None if default.exists() => default,
+        None => return parse("", "the built-in configuration", Path::new("")).map_err(Into::into),
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| anyhow::anyhow!("the configuration {} cannot be read: {e}", path.display()))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    Ok(parse(&text, &path.display().to_string(), folder)?)
+}
+
+/// Reads `text`; `file` is its name in messages, `folder` where relative paths start.
+pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Config, Wrong> {
+    let mut config: Config = toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(0, |span| line_of(text, span.start));
+        let what = error.message().trim_end().to_owned();
+        Wrong {
+            file: file.to_owned(),
+            line,
+            hint: nearest(&what),
+            what,
+        }
+    })?;
+    for source in sources(&mut config) {
+        source.anchor(folder);
+    }
+    let paths = [&mut config.uki.os_release, &mut config.uki.microcode];
+    for path in paths
+        .into_iter()
+        .flatten()
+        .chain(&mut config.debian.keyrings)
+    {
+        *path = folder.join(&path);
+    }
+    config.keys.folder = folder.join(&config.keys.folder);
+    match check(&mut config) {
+        None => Ok(config),
+        Some((key, what)) => {
+            let line = line_of_key(text, key);
+            Err(Wrong {
+                file: file.to_owned(),
+                line,
+                what: format!("{key}: {what}"),
+                hint: None,
+            })
+        }
+    }
+}
+
+/// The whole effective configuration, as TOML that reads back to the same.
+pub fn print(config: &Config) -> anyhow::Result<String> {
+    Ok(toml::to_string_pretty(config)?)
+}
+
+fn sources(config: &mut Config) -> impl Iterator<Item = &mut Source> {
+    let Config {
+        kernel,
+        firmware,
+        root,
+        uki,
+        ..
+    } = config;
+    [
+        &mut kernel.source,
+        &mut firmware.source,
+        &mut root.source,
+        &mut uki.stub,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The first key with an impossible value, and what is wrong with it.
+fn check(config: &mut Config) -> Option<(&'static str, String)> {
+    for (key, list) in [
+        ("kernel.source", &config.kernel.source),
+        ("firmware.source", &config.firmware.source),
+        ("root.source", &config.root.source),
+        ("uki.stub", &config.uki.stub),
+    ] {
+        for (index, source) in list.iter().enumerate() {
+            if let Err(what) = source.kind() {
+                return Some((
+                    key,
+                    format!("entry {} is not one source: {what}", index + 1),
+                ));
+            }
+        }
+    }
+    let version = config.version.as_deref().unwrap_or("1");
+    let block = config.image.block_size;
+    let rows = [
+        (
+            "version",
+            contract::manifest::is_word(version),
+            contract::manifest::VERSION_RULE,
+        ),
+        (
+            "kernel.source",
+            !config.kernel.source.is_empty(),
+            "a release needs a kernel",
+        ),
+        (
+            "root.source",
+            !config.root.source.is_empty(),
+            "a release needs a root",
+        ),
+        (
+            "uki.stub",
+            !config.uki.stub.is_empty(),
+            "a UKI needs systemd-stub",
+        ),
+        (
+            "root.init",
+            config.root.init.starts_with('/'),
+            "an absolute path is needed",
+        ),
+        (
+            "initrd.level",
+            (1..=19).contains(&config.initrd.level),
+            "1 to 19 is needed",
+        ),
+        (
+            "image.level",
+            (1..=22).contains(&config.image.level),
+            "1 to 22 is needed",
+        ),
+        (
+            "image.block_size",
+            block.is_power_of_two() && (4..=1024).contains(&block),
+            "a power of two from 4 to 1024 (KiB) is needed",
+        ),
+        (
+            "uki.command_line",
+            !config.uki.command_line.contains(['\n', '\0']),
+            "one line is needed",
+        ),
+    ];
+    rows.into_iter()
+        .find(|(_, good, _)| !good)
+        .map(|(key, _, rule)| (key, rule.to_owned()))
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes()
+        .take(offset)
+        .filter(|&byte| byte == b'\n')
+        .count()
+        + 1
+}
+
+/// The line that sets `table.name`; 0 if it is not found.
+fn line_of_key(text: &str, key: &str) -> usize {
+    let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
+    let mut current = String::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.starts_with('[') {
+            current = line.trim_matches(['[', ']']).trim().to_owned();
+        }
+        let left = line.split('=').next().unwrap_or("").trim();
+        if (current == table && left == name) || left == key || current == key {
+            return index + 1;
+        }
+    }
+    0
+}
+
+/// "did you mean" for an unknown name: serde's message quotes the name and the right ones.
+fn nearest(message: &str) -> Option<String> {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let unknown = message
+        .starts_with("unknown ")
+        .then(|| quoted.next())
+        .flatten()?;
+    let distance = |name: &&str| strsim::damerau_levenshtein(unknown, name);
+    let best = quoted.min_by_key(distance)?;
+    (distance(&best) <= 3).then(|| format!("did you mean '{best}'?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(text: &str) -> String {
+        parse(text, "sealboot.toml", Path::new(""))
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn nothing_is_the_built_in_release() {
+        assert_eq!(parse("", "-", Path::new("")).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn what_is_printed_reads_back_to_the_same() {
+        let text = "version = '7'\n[root]\nsource = [{tar='a.tar'}, {debian=['kmod']}]\n";
+        let config = parse(text, "-", Path::new("/etc")).unwrap();
+        let again = parse(&print(&config).unwrap(), "-", Path::new("/other")).unwrap();
+        assert_eq!(again, config);
+    }
+
+    #[test]
+    fn relative_paths_start_at_the_files_folder() {
+        let text = "[root]\nsource = [{directory='files'}]\n[keys]\nfolder = '/k'\n";
+        let config = parse(text, "-", Path::new("/srv/a")).unwrap();
+        let files = Path::new("/srv/a/files");
+        assert_eq!(
+            config.root.source[0].kind(),
+            Ok(super::super::SourceKind::Directory(files))
+        );
+        assert_eq!(config.keys.folder, Path::new("/k"));
+    }
+
+    #[test]
+    fn mistakes_are_named_with_line_and_remedy() {
+        let cases = [
+            (
+                "[kernal]\n",
+                &["line 1", "unknown field `kernal`", "did you mean 'kernel'?"][..],
+            ),
+            (
+                "\n[uki]\ncomand_line = 'a'\n",
+                &["line 3", "did you mean 'command_line'?"],
+            ),
+            (
+                "[root]\nmode = 'overlai'\n",
+                &["line 2", "did you mean 'overlay'?"],
+            ),
+            (
+                "[image]\n\nlevel = 23\n",
+                &["line 3", "image.level", "1 to 22"],
+            ),
+            ("[image]\nlevel = 'high'\n", &["line 2", "invalid type"]),
+            ("version = 'a b'\n", &["line 1", "version"]),
+            ("image.block_size = 100\n", &["line 1", "power of two"]),
+            (
+                "[root]\nsource = [{}]\n",
+                &["line 2", "entry 1", "none of debian, deb"],
+            ),
+            (
+                "[[root.source]]\ntar='a'\ndirectory='b'\n",
+                &["line 1", "several"],
+            ),
+            (
+                "[root]\nsource = [{tar='a', without=['b']}]\n",
+                &["go with 'debian' only"],
+            ),
+            ("[root]\nsource = []\n", &["line 2", "needs a root"]),
+            ("a = \n", &["line 1"]),
+        ];
+        for (text, expected) in cases {
+            let message = wrong(text);
+            for part in expected {
+                assert!(
+                    message.contains(part),
+                    "{text:?} gave {message:?}, not {part:?}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! `sealboot.toml`: the one file that describes a release. Every field has a default, so an
+//! empty file, or none, is the built-in release.
+
+mod load;
+mod source;
+
+pub use load::{load, print};
+pub use source::{Follow, Source, SourceKind};
+
+use std::path::PathBuf;
+
+use contract::boot;
+use serde::{Deserialize, Serialize};
+
+/// The whole configuration. Paths are relative to the folder that the file is in.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Release version. When not set: the date of the newest file that goes in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Debian's archive, for every source that names Debian packages.
+    pub debian: Debian,
+    /// Kernel and modules.
+    pub kernel: Kernel,
+    /// Firmware image.
+    pub firmware: Firmware,
+    /// Root image.
+    pub root: Root,
+    /// Initrd.
+    pub initrd: Initrd,
+    /// Unified Kernel Image.
+    pub uki: Uki,
+    /// How all images are written.
+    pub image: Image,
+    /// Disk image.
+    pub disk: Disk,
+    /// Owner keys.
+    pub keys: Keys,
+}
+
+/// `[debian]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Debian {
+    /// Mirror of the main archive. When not set: what this machine's apt sources name, else
+    /// Debian's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<String>,
+    /// Mirror of the security archive: the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_mirror: Option<String>,
+    /// Suites; the newest version among them wins. `*-security` comes from the security mirror.
+    pub suites: Vec<String>,
+    /// Archive components.
+    pub components: Vec<String>,
+    /// Debian's name for the processor architecture.
+    pub architecture: String,
+    /// OpenPGP keyring files to check the archive with. When empty: Debian's own archive keys.
+    pub keyrings: Vec<PathBuf>,
+    /// Take an archive index although a newer one was seen before: a mirror may hide updates.
+    pub allow_older: bool,
+    /// Take an archive index after its last day: the same.
+    pub allow_expired: bool,
+}
+
+/// `[kernel]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kernel {
+    /// Where `boot/vmlinuz-<version>` and `usr/lib/modules/<version>` are found.
+    pub source: Vec<Source>,
+    /// Which one, when the source holds several: `6.12.107+deb13-amd64`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// `[firmware]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Firmware {
+    /// Where `usr/lib/firmware` is found; empty for no firmware image.
+    pub source: Vec<Source>,
+}
+
+/// `[root]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Root {
+    /// Layers of the root filesystem, lowest first.
+    pub source: Vec<Source>,
+    /// Add what makes any such root show sealboot's first screen: the command itself, and a
+    /// busybox `inittab` that starts it.
+    pub first_screen: bool,
+    /// `read-only`, or `overlay`: changes go to memory and are gone after a restart.
+    pub mode: boot::Root,
+    /// Program that becomes PID 1.
+    pub init: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+}
+
+/// `[initrd]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Initrd {
+    /// Modules to add to those that find and map images on any machine.
+    pub modules: Vec<String>,
+    /// zstd level, 1 to 19.
+    pub level: i32,
+}
+
+/// `[uki]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Uki {
+    /// Kernel command line, inside the signature.
+    pub command_line: String,
+    /// A file for `.osrel`, in the format of os-release(5). When not set, one is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub os_release: Option<PathBuf>,
+    /// Processor microcode for `.ucode`: an uncompressed early cpio.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub microcode: Option<PathBuf>,
+    /// Where systemd-stub is found.
+    pub stub: Vec<Source>,
+    /// Its path there.
+    pub stub_path: String,
+}
+
+/// `[image]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Image {
+    /// zstd level of the squashfs, 1 to 22.
+    pub level: i32,
+    /// squashfs block size in KiB: a power of two, 4 to 1024.
+    pub block_size: u32,
+    /// How much init verifies before it hands over: `full` or `as-read`.
+    pub check: boot::Check,
+}
+
+/// `[disk]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Disk {
+    /// Room left on the boot partition, in MiB.
+    pub free: u64,
+}
+
+/// `[keys]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keys {
+    /// Folder of the owner's keys.
+    pub folder: PathBuf,
+}
+
+impl Default for Debian {
+    fn default() -> Self {
+        Self {
+            mirror: None,
+            security_mirror: None,
+            suites: strings(&["trixie", "trixie-security"]),
+            components: strings(&["main", "non-free-firmware"]),
+            architecture: "amd64".to_owned(),
+            keyrings: Vec::new(),
+            allow_older: false,
+            allow_expired: false,
+        }
+    }
+}
+
+impl Default for Kernel {
+    fn default() -> Self {
+        let source = Source::debian(&["linux-image-amd64"], Follow::SameSource);
+        Self {
+            source: vec![source],
+            version: None,
+        }
+    }
+}
+
+impl Default for Firmware {
+    fn default() -> Self {
+        // Wired network and storage. Wireless and graphics firmware is ten times as large;
+        // screens work without it through the firmware's framebuffer.
+        let packages = [
+            "firmware-linux-free",
+            "firmware-misc-nonfree",
+            "firmware-bnx2",
+            "firmware-bnx2x",
+            "firmware-qlogic",
+            "firmware-realtek",
+        ];
+        Self {
+            source: vec![Source::debian(&packages, Follow::Nothing)],
+        }
+    }
+}
+
+impl Default for Root {
+    fn default() -> Self {
+        Self {
+            source: vec![Source::debian(&["busybox", "kmod"], Follow::All)],
+            first_screen: true,
+            mode: boot::Root::ReadOnly,
+            init: "/sbin/init".to_owned(),
+            arguments: Vec::new(),
+        }
+    }
+}
+
+impl Default for Initrd {
+    fn default() -> Self {
+        Self {
+            modules: Vec::new(),
+            level: 19,
+        }
+    }
+}
+
+impl Default for Uki {
+    fn default() -> Self {
+        Self {
+            // The last console is where the kernel's own /dev/console goes: the screen.
+            command_line: "console=ttyS0,115200 console=tty0 panic=30 loglevel=4".to_owned(),
+            os_release: None,
+            microcode: None,
+            stub: vec![Source::debian(&["systemd-boot-efi"], Follow::Nothing)],
+            stub_path: "usr/lib/systemd/boot/efi/linuxx64.efi.stub".to_owned(),
+        }
+    }
+}
+
+impl Default for Image {
+    fn default() -> Self {
+        Self {
+            level: 9,
+            block_size: 128,
+            check: boot::Check::Full,
+        }
+    }
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self { free: 8 }
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::from("keys"),
+        }
+    }
+}
+
+fn strings(values: &[&str]) -> Vec<String> {
+    values.iter().map(|&value| value.to_owned()).collect()
+}

@@ -1,0 +1,102 @@
+//! Where a tree comes from: one row of a `source` list.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// One source: exactly one of `debian`, `deb`, `tar`, `directory` is set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Source {
+    /// Debian packages by name (`kmod`, `kmod=34.2-2`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub debian: Vec<String>,
+    /// Which of their dependencies come along; goes with `debian`. All when not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follow: Option<Follow>,
+    /// Packages to leave out although something depends on them; goes with `debian`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
+    /// Local `.deb` files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deb: Vec<PathBuf>,
+    /// A tar file, plain or compressed with gzip, xz or zstd.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tar: Option<PathBuf>,
+    /// A directory of this machine. Everything in it is owned by root in the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
+}
+
+/// Which dependencies of Debian packages come along.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Follow {
+    /// All, for programs that are to run.
+    #[default]
+    All,
+    /// Those built from the same source: from `linux-image-amd64` to the kernel that it stands
+    /// for, not to the programs that the kernel's scripts would call.
+    SameSource,
+    /// None.
+    Nothing,
+}
+
+/// A checked [`Source`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SourceKind<'a> {
+    /// Packages of the archive, which dependencies to follow, and names to leave out.
+    Debian(&'a [String], Follow, &'a [String]),
+    /// Package files.
+    Debs(&'a [PathBuf]),
+    /// A tar file.
+    Tar(&'a Path),
+    /// A directory.
+    Directory(&'a Path),
+}
+
+impl Source {
+    /// Packages of Debian's archive.
+    pub fn debian(names: &[&str], follow: Follow) -> Self {
+        let follow = (follow != Follow::All).then_some(follow);
+        Self {
+            debian: super::strings(names),
+            follow,
+            ..Self::default()
+        }
+    }
+
+    /// Which kind this is, or why it is none.
+    pub fn kind(&self) -> Result<SourceKind<'_>, String> {
+        let follow = self.follow.unwrap_or_default();
+        let debian = SourceKind::Debian(&self.debian, follow, &self.without);
+        let archive_only = self.follow.is_some() || !self.without.is_empty();
+        let kinds = [
+            (!self.debian.is_empty()).then_some(debian),
+            (!self.deb.is_empty()).then_some(SourceKind::Debs(&self.deb)),
+            self.tar.as_deref().map(SourceKind::Tar),
+            self.directory.as_deref().map(SourceKind::Directory),
+        ];
+        let mut set = kinds.into_iter().flatten();
+        match (set.next(), set.next()) {
+            (Some(kind), None) if !archive_only || kind == debian => Ok(kind),
+            (Some(_), None) => Err("'follow' and 'without' go with 'debian' only".to_owned()),
+            (None, _) => Err("it names none of debian, deb, tar, directory".to_owned()),
+            (Some(_), Some(_)) => Err("it names several of debian, deb, tar, directory: \
+                     make each an entry of its own, in the order wanted"
+                .to_owned()),
+        }
+    }
+
+    /// Makes relative paths absolute, seen from `folder`.
+    pub(super) fn anchor(&mut self, folder: &Path) {
+        let paths = self
+            .deb
+            .iter_mut()
+            .chain(&mut self.tar)
+            .chain(&mut self.directory);
+        for path in paths {
+            *path = folder.join(&path);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `sealboot keys …`, and opening the owner's keys for the verbs that sign.
+
+mod passphrase;
+mod show;
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use source::keys::{self, FileSigner, KeySetOptions, LoadError, RANDOM_SIZE, RsaBits, Signer};
+use uguid::Guid;
+
+use crate::args::{KeysCreate, KeysVerb, Passphrase};
+use crate::exit::{Code, WithCode};
+
+/// What is put on a boot partition for enrolment by hand: nothing private, and not the empty PK,
+/// which would let anybody who can write variables turn Secure Boot off.
+const FOR_ENROLMENT: [&str; 6] = [
+    "PK.auth", "PK.cer", "KEK.auth", "KEK.cer", "db.auth", "db.cer",
+];
+
+/// Does what the command line says.
+pub fn verb(verb: &KeysVerb, json: bool) -> anyhow::Result<()> {
+    match verb {
+        KeysVerb::Create(options) => create(options, json),
+        KeysVerb::Show(folder) => show::verb(&folder.folder, json),
+    }
+}
+
+fn create(options: &KeysCreate, json: bool) -> anyhow::Result<()> {
+    let folder = &options.folder.folder;
+    let passphrase = match options.no_passphrase {
+        true => None,
+        false => Some(passphrase::choose(&options.passphrase)?),
+    };
+    let owner = match &options.owner {
+        Some(text) => text
+            .parse()
+            .map_err(|_| anyhow::anyhow!("--owner {text:?} is not a GUID"))
+            .code(Code::Usage)?,
+        None => Guid::from_random_bytes(random::<16>()?),
+    };
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("this machine's clock")?;
+    let set = keys::create(&KeySetOptions {
+        rsa_bits: match options.bits.as_str() {
+            "3072" => RsaBits::Rsa3072,
+            "4096" => RsaBits::Rsa4096,
+            _ => RsaBits::Rsa2048,
+        },
+        owner,
+        common_name: &options.name,
+        not_before: now.as_secs(),
+        validity_days: options.years * 365 + options.years / 4,
+        random: &random::<RANDOM_SIZE>()?,
+        passphrase: passphrase.as_ref().map(|text| text.as_bytes()),
+    })
+    .code(Code::Usage)?;
+    set.write(folder).code(Code::Keys)?;
+    show::verb(folder, json)?;
+    if !json {
+        let protected = match options.no_passphrase {
+            true => "they are NOT protected by a passphrase",
+            false => "the passphrase is asked for when something is signed",
+        };
+        anstream::println!(
+            "\nPrivate keys are in {}/*.key; {protected}.",
+            folder.display()
+        );
+        anstream::println!("Keep a copy where no network reaches it.");
+    }
+    Ok(())
+}
+
+/// The owner's keys, opened to sign a release.
+pub struct OwnerKeys {
+    folder: PathBuf,
+    db: FileSigner,
+}
+
+/// Opens the db key, asking for its passphrase if it has one and no file was named.
+pub fn open(folder: &Path, options: &Passphrase) -> anyhow::Result<OwnerKeys> {
+    let (key, certificate) = (folder.join("db.key"), folder.join("db.crt"));
+    let load = |passphrase: Option<&[u8]>| FileSigner::load(&key, &certificate, passphrase);
+    let given = passphrase::given(options)?;
+    let db = match load(given.as_ref().map(|text| text.as_bytes())) {
+        Err(LoadError::PassphraseNeeded { .. }) => {
+            let asked = passphrase::ask(&format!("Passphrase of {}: ", key.display()))?;
+            load(Some(asked.as_bytes()))
+        }
+        other => other,
+    }
+    .code(Code::Keys)?;
+    if let Some(warning) = db.open_permissions() {
+        anstream::eprintln!("warning: {warning}");
+    }
+    Ok(OwnerKeys {
+        folder: folder.to_owned(),
+        db,
+    })
+}
+
+impl OwnerKeys {
+    /// The key that signs what boots.
+    pub fn db(&self) -> &dyn Signer {
+        &self.db
+    }
+
+    /// A detached PKCS#7 signature over `content`, by the db key.
+    pub fn sign_detached(&self, content: &[u8]) -> anyhow::Result<Vec<u8>> {
+        keys::sign_detached(&self.db, content).code(Code::Keys)
+    }
+
+    /// Names and contents of what an owner enrols by hand.
+    pub fn for_enrolment(&self) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
+        FOR_ENROLMENT
+            .into_iter()
+            .map(|name| Ok((name, public(&self.folder, name)?)))
+            .collect()
+    }
+}
+
+/// A file of the keys folder that is not private.
+pub fn public(folder: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
+    let path = folder.join(name);
+    std::fs::read(&path)
+        .with_context(|| {
+            format!(
+                "{} cannot be read; 'sealboot keys create' makes it",
+                path.display()
+            )
+        })
+        .code(Code::Keys)
+}
+
+fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("the kernel gives no random bytes: {error}"))?;
+    Ok(bytes)
+}
