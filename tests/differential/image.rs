@@ -150,7 +150,7 @@ fn what_tar_packed_is_what_unsquashfs_unpacks() {
         owner: Owner::AsOnDisk,
         mounts: Mounts::Refuse,
     };
-    let unpacked = directory::read(&at("root"), options).unwrap();
+    let unpacked = directory::read(at("root"), options).unwrap();
     let (ours, theirs) = (
         dump_with_contents(&tree).unwrap(),
         dump_with_contents(&unpacked).unwrap(),

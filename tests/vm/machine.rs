@@ -1,0 +1,86 @@
+//! One run of a machine, and what it printed.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use crate::release::{Release, sealboot};
+
+/// What came of a run.
+pub struct Seen {
+    /// Everything on the serial line, control sequences removed.
+    pub serial: String,
+    /// Whether all expected texts came, in order.
+    pub met: bool,
+    /// What `sealboot run` said.
+    pub said: String,
+}
+
+/// Starts `disk` with the release's keys enrolled and waits for the texts, in order.
+pub fn boot(release: &Release, disk: &Path, expect: &[&str]) -> Seen {
+    let log = disk.with_extension("serial.log");
+    let mut command = sealboot();
+    command
+        .arg("run")
+        .arg(disk)
+        .arg("--keys")
+        .arg(&release.keys);
+    command
+        .arg("--serial-log")
+        .arg(&log)
+        .args(["--timeout", "240", "--quiet", "--no-kvm"]);
+    for text in expect {
+        command.args(["--expect", text]);
+    }
+    let output = command.output().expect("sealboot run starts");
+    let serial = fs::read(&log).unwrap_or_else(|e| panic!("no serial log: {e}; {}", text(&output)));
+    Seen {
+        serial: plain(&serial),
+        met: output.status.success(),
+        said: text(&output),
+    }
+}
+
+impl Seen {
+    /// Fails with everything that was printed.
+    #[track_caller]
+    pub fn must(&self, good: bool, what: &str) {
+        assert!(
+            good,
+            "{what}\n{}\n--- the serial line:\n{}",
+            self.said, self.serial
+        );
+    }
+
+    /// The lines after `probe <name>: `.
+    pub fn probe(&self, name: &str) -> String {
+        let prefix = format!("probe {name}: ");
+        let lines = self
+            .serial
+            .lines()
+            .filter_map(|line| line.trim_end().strip_prefix(&prefix));
+        lines.fold(String::new(), |text, line| text + line + "\n")
+    }
+}
+
+fn text(output: &Output) -> String {
+    let err = String::from_utf8_lossy(&output.stderr);
+    format!("{}{err}", String::from_utf8_lossy(&output.stdout))
+}
+
+/// Without terminal control sequences (ECMA-48, section 5.4) and carriage returns.
+fn plain(bytes: &[u8]) -> String {
+    let mut out = Vec::new();
+    let mut rest = bytes.iter().copied().peekable();
+    while let Some(byte) = rest.next() {
+        match byte {
+            0x1b if rest.next_if_eq(&b'[').is_some() => {
+                while rest.next_if(|b| (0x20..=0x3f).contains(b)).is_some() {}
+                rest.next();
+            }
+            0x1b | b'\r' => {}
+            _ => out.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}

@@ -1,0 +1,8 @@
+//! Boots in a virtual machine, and refusals to boot. Every test reads the serial line: silence,
+//! a time-out or a clean power-off is a failure.
+
+mod boots;
+mod machine;
+mod rebuild;
+mod refusals;
+mod release;

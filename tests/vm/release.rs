@@ -1,0 +1,103 @@
+//! The releases that the tests boot, each built once by the command itself.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// A built release and the keys that signed it.
+pub struct Release {
+    pub keys: PathBuf,
+    pub out: PathBuf,
+}
+
+/// The built-in configuration, as `sealboot build` in an empty folder makes it.
+pub fn default() -> &'static Release {
+    static RELEASE: OnceLock<Release> = OnceLock::new();
+    RELEASE.get_or_init(|| build("default", ""))
+}
+
+/// Like the built-in one, and it tells the tests what it sees of itself; root as an overlay.
+pub fn probe() -> &'static Release {
+    static RELEASE: OnceLock<Release> = OnceLock::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vm/probe");
+    RELEASE.get_or_init(|| {
+        build(
+            "probe",
+            &format!(
+                "[root]\nmode = 'overlay'\n\
+                 source = [{{ debian = ['busybox', 'kmod'] }}, {{ directory = '{}' }}]\n\
+                 [image]\nlevel = 1\n",
+                folder.display()
+            ),
+        )
+    })
+}
+
+/// Debian 12's kernel 6.1, which cannot check root-hash signatures against db.
+pub fn bookworm() -> &'static Release {
+    static RELEASE: OnceLock<Release> = OnceLock::new();
+    RELEASE.get_or_init(|| {
+        build(
+            "bookworm",
+            "[debian]\nsuites = ['bookworm', 'bookworm-security']\n\
+             [image]\nlevel = 1\n[firmware]\nsource = []\n",
+        )
+    })
+}
+
+/// The command under test.
+pub fn sealboot() -> Command {
+    let path = std::env::var_os("SEALBOOT")
+        .expect("SEALBOOT is not set to the command under test: run 'cargo xtask test'");
+    Command::new(path)
+}
+
+/// Downloads are shared by all tests, and kept between runs.
+pub fn downloads() -> PathBuf {
+    match std::env::var_os("SEALBOOT_TEST_CACHE") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-cache"),
+    }
+}
+
+/// A folder of its own for a test, emptied.
+pub fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm").join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Runs a command to its end and returns what it printed; anything but success fails the test.
+pub fn succeed(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?} cannot start: {e}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{out}\n{err}",
+        output.status
+    );
+    out
+}
+
+fn build(name: &str, config: &str) -> Release {
+    let folder = scratch(name);
+    fs::write(folder.join("sealboot.toml"), config).unwrap();
+    let in_folder = |arguments: &[&str]| {
+        succeed(sealboot().args(arguments).current_dir(&folder));
+    };
+    in_folder(&["keys", "create", "--no-passphrase"]);
+    in_folder(&[
+        "build",
+        "--cache",
+        downloads().join("sealboot").to_str().unwrap(),
+    ]);
+    Release {
+        keys: folder.join("keys"),
+        out: folder.join("out"),
+    }
+}
