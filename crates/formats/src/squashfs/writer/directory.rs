@@ -155,3 +155,58 @@ pub(super) fn table_offset(offset: u64, what: &'static str) -> Result<u32, Error
         limit: u64::from(u32::MAX),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use zerocopy::FromBytes;
+
+    use super::*;
+    use crate::squashfs::compress::expand;
+    use crate::squashfs::format::{Compressor, METADATA_UNCOMPRESSED};
+
+    /// The kernel jumps to the block that an index entry names and expects a header there,
+    /// followed by the entry's name; readers in user space ignore the index.
+    #[test]
+    fn index_entries_lead_to_headers() {
+        let names: Vec<String> = (0..5000)
+            .map(|n| format!("{n:05}-{}", "x".repeat(n % 50)))
+            .collect();
+        let zstd = &mut Zstd::new(3).unwrap();
+        let mut table = MetadataWriter::new();
+        table.write(zstd, &[7; 8000]).unwrap();
+        let entries = names.iter().enumerate().map(|(number, name)| Entry {
+            name: name.as_bytes(),
+            kind: InodeType::Fifo,
+            number: number as u32,
+            inode: Reference {
+                block: number as u64 / 300,
+                offset: 0,
+            },
+        });
+        let listing = write(&mut table, zstd, entries).unwrap();
+        let (stored, starts) = table.finish(zstd).unwrap();
+        let mut index = &listing.index[..];
+        for &start in &starts[1..] {
+            let (entry, rest) = DirectoryIndex::read_from_prefix(index).unwrap();
+            let (name, rest) = rest.split_at(entry.name_size.get() as usize + 1);
+            index = rest;
+            assert_eq!(u64::from(entry.block.get()), start);
+
+            let block = &stored[start as usize..];
+            let size = u16::from_le_bytes([block[0], block[1]]);
+            let bytes = &block[2..2 + usize::from(size & !METADATA_UNCOMPRESSED)];
+            let block = match size & METADATA_UNCOMPRESSED {
+                0 => expand(Compressor::Zstd, bytes, METADATA_SIZE).unwrap(),
+                _ => bytes.to_vec(),
+            };
+            let position = usize::from(listing.start.offset) + entry.position.get() as usize;
+            let at = &block[position % METADATA_SIZE..];
+            let skip = size_of::<DirectoryHeader>() + size_of::<DirectoryEntry>();
+            assert_eq!(&at[skip..skip + name.len()], name);
+        }
+        assert_eq!(
+            (index.len(), usize::from(listing.index_count)),
+            (0, starts.len() - 1)
+        );
+    }
+}
