@@ -81,6 +81,9 @@ fn what_sbsign_signs_is_verified_here() {
     command.arg("--output").arg(&signed).arg(&image);
     tests::stdout("sbsigntool", &mut command);
     let mut signed = fs::read(signed).unwrap();
+    let headers = formats::pe::parse_headers(&signed).unwrap();
+    let ours = formats::pe::checksum(&signed, headers.checksum_offset());
+    assert_eq!(ours, headers.optional.check_sum.get());
     verify_image(owner.signer("db").certificate(), &signed).unwrap();
     verify_image(&owner.read("KEK.cer"), &signed).unwrap_err();
     signed[0x1000] ^= 1;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use artifact::uki::{DEFAULT_SBAT, Parts, assemble, sign};
 use formats::efi_signature_list::Timestamp;
 use formats::efivars::{self, CUSTOM_MODE, DB, KEK, PK, SECURE_BOOT_ENABLE};
-use formats::varstore::{Variable, write};
+use formats::varstore::{Store, Variable, write};
 use owner::{NOT_BEFORE, Owner};
 
 /// `OVMF_VARS_4M.fd` with the owner's keys.
@@ -34,8 +34,9 @@ fn varstore(owner: &Owner) -> Vec<u8> {
     write(&template, &variables).unwrap()
 }
 
-/// What the firmware says on its serial port until it tried to start `image`.
-fn boot(owner: &Owner, image: &[u8]) -> String {
+/// What the firmware says on its serial port until it tried to start `image`, and the store that
+/// it leaves.
+fn boot(owner: &Owner, image: &[u8]) -> (String, Vec<u8>) {
     let vars = owner.file("vars.fd", &varstore(owner));
     let image = owner.file("image.efi", image);
     let disk = owner.file("disk.img", &vec![0; 64 << 20]);
@@ -106,7 +107,7 @@ fn boot(owner: &Owner, image: &[u8]) -> String {
     };
     let _ = qemu.kill();
     let _ = qemu.wait();
-    said
+    (said, fs::read(vars).unwrap())
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn ovmf_starts_what_db_signed_and_nothing_else() {
         ("signed by a stranger", &theirs, false),
         ("changed", &changed, false),
     ] {
-        let said = boot(&owner, image);
+        let (said, store) = boot(&owner, image);
         let expected = if starts {
             "BdsDxe: starting"
         } else {
@@ -140,5 +141,43 @@ fn ovmf_starts_what_db_signed_and_nothing_else() {
         };
         assert!(said.contains(expected), "{what}: {said}");
         assert_eq!(said.contains("Access Denied"), !starts, "{what}: {said}");
+        // The firmware kept what was there and added its own.
+        let before = Store::parse(&varstore(&owner)).unwrap().variables;
+        let after = Store::parse(&store).unwrap().variables;
+        for variable in before {
+            assert!(after.contains(&variable), "{what}: {}", variable.name);
+        }
+        assert!(after.iter().any(|v| v.name == "BootOrder"), "{what}");
+    }
+}
+
+#[test]
+fn stores_that_debian_made_are_read() {
+    for (file, enrolled) in [
+        ("OVMF_VARS.fd", false),
+        ("OVMF_VARS_4M.fd", false),
+        ("OVMF_VARS_4M.ms.fd", true),
+        ("OVMF_VARS_4M.snakeoil.fd", true),
+    ] {
+        let bytes = fs::read(Path::new("/usr/share/OVMF").join(file));
+        let bytes = bytes.expect("OVMF is in Debian's package ovmf: apt-get install ovmf");
+        let store = Store::parse(&bytes).unwrap();
+        for variable in [PK, KEK, DB, SECURE_BOOT_ENABLE] {
+            let found = (store.variables.iter())
+                .find(|v| v.name == variable.name && v.vendor == variable.vendor);
+            assert_eq!(found.is_some(), enrolled, "{file}: {}", variable.name);
+            let Some(found) = found else { continue };
+            assert_eq!(
+                found.attributes, variable.attributes,
+                "{file}: {}",
+                variable.name
+            );
+            if variable == SECURE_BOOT_ENABLE {
+                assert_eq!(found.data, [1], "{file}");
+            } else {
+                let lists = formats::efi_signature_list::read(&found.data).unwrap();
+                assert!(!lists.is_empty(), "{file}: {}", variable.name);
+            }
+        }
     }
 }

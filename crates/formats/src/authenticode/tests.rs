@@ -2,6 +2,8 @@ use std::io::Write;
 use std::ops::Range;
 
 use authenticode::{PeOffsetError, PeOffsets, PeTrait};
+use der::asn1::{Any, SetOfVec};
+use der::{Decode, Encode};
 use proptest::prelude::*;
 
 use super::*;
@@ -106,6 +108,9 @@ fn a_signature_names_the_digest() {
     let (found, content) = signed_digest(&message).unwrap();
     assert_eq!(found, digest);
     let signed = message.signers[0].message(&content).unwrap();
+    // DER orders a SET OF: another encoder gives the same bytes.
+    let again = SetOfVec::<Any>::from_der(&signed).unwrap().to_der();
+    assert_eq!(again.unwrap(), *signed);
     assert_eq!(signed, to_be_signed(&digest).unwrap());
 
     let theirs = authenticode::AuthenticodeSignature::from_bytes(&signature).unwrap();
