@@ -39,7 +39,6 @@ enum State {
 
 impl ImageHasher {
     /// Ready for the image's first byte.
-    #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         // 1. and 2.: the headers come first; a new hash.
         Self {
@@ -113,6 +112,12 @@ impl ImageHasher {
         let hashed = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         self.hash.update(bytes.get(..hashed).unwrap_or(bytes));
         self.position += bytes.len() as u64;
+    }
+}
+
+impl Default for ImageHasher {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

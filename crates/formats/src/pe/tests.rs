@@ -98,6 +98,20 @@ fn added_sections_are_aligned_in_file_and_memory() {
 }
 
 #[test]
+fn sections_never_share_a_page() {
+    let mut stub = stub();
+    // SectionAlignment 0x200, as in systemd 252.
+    stub[0x58 + 33] = 2;
+    let image = add_sections(&stub, &[new(".osrel", b"x"), new(".linux", b"y")], 0).unwrap();
+    let pe = Pe::parse(&image).unwrap();
+    let addresses: Vec<_> = (pe.headers.sections.iter())
+        .map(|s| s.virtual_address.get())
+        .collect();
+    assert_eq!(addresses, [0x1000, 0x2000, 0x3000, 0x4000]);
+    assert_eq!(pe.headers.optional.size_of_image.get(), 0x4200);
+}
+
+#[test]
 fn a_section_of_the_same_name_is_replaced_and_may_grow() {
     let data = [b'x'; 0x321];
     let image = add_sections(&stub(), &[new(".sbat", &data), new(".linux", &[2; 5])], 0).unwrap();

@@ -11,6 +11,9 @@ use super::format::{
 };
 use super::reader::{Error, Headers, Pe};
 
+/// Firmware protects memory in pages of this size, in bytes: two sections must not share one.
+const PAGE: u64 = 4096;
+
 /// A section to be added. An existing section of the same name is replaced in its place.
 #[derive(Clone, Copy, Debug)]
 pub struct NewSection<'a> {
@@ -85,7 +88,7 @@ pub enum EditError {
 }
 
 /// `image` with `sections` added, in their order: file-aligned, each at the next multiple of
-/// `SectionAlignment` after the one before it, `VirtualSize` their real size, and the
+/// `SectionAlignment`, and at least of a page, after the one before it, `VirtualSize` their real size, and the
 /// `DllCharacteristics` in `clear` taken away.
 ///
 /// A signature, symbols and the padding after the last section are dropped. The checksum is set.
@@ -153,7 +156,7 @@ pub fn add_sections(
 
     // 3. New sections.
     for new in added {
-        let virtual_address = up(end_in_memory(&headers), section_alignment);
+        let virtual_address = up(end_in_memory(&headers), section_alignment.max(PAGE));
         let (offset, size) = append(&mut out, new.data, file_alignment)?;
         let mut name = [0; 8];
         for (to, from) in name.iter_mut().zip(new.name.bytes()) {
