@@ -173,15 +173,13 @@ fn compare(folder: &std::path::Path, device: &str, release: &Release) -> Result<
     if found == release.bytes {
         return Ok(());
     }
-    let found = contract::manifest::Manifest::from_json(&found).map_or_else(
-        |error| format!("not a manifest: {error}"),
-        |other| {
-            format!(
-                "release {}, kernel {}, other images",
-                other.version, other.kernel
-            )
-        },
-    );
+    let found = match contract::manifest::Manifest::from_json(&found) {
+        Ok(other) if other.version == release.manifest.version => {
+            format!("release {} with other content", other.version)
+        }
+        Ok(other) => format!("release {}, kernel {}", other.version, other.kernel),
+        Err(error) => format!("not a manifest: {error}"),
+    };
     let expected = format!(
         "release {}, the copy inside this UKI, byte for byte",
         release.manifest.version

@@ -197,7 +197,8 @@ mod tests {
                  kernel/lib/xor.ko:\n\
                  kernel/crypto/crc32c-intel.ko:\n\
                  kernel/a.ko:\n\
-                 kernel/b.ko:\n",
+                 kernel/b.ko:\n\
+                 kernel/c.ko: kernel/a.ko kernel/xor.ko\n",
             ),
             (
                 "modules.alias",
@@ -233,6 +234,20 @@ mod tests {
                 "kernel/drivers/md/dm-mod.ko",
                 "kernel/drivers/md/dm-bufio.ko",
                 "kernel/drivers/md/dm-verity.ko"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_last_of_a_line_is_loaded_first() {
+        let (_folder, index) = index();
+        assert_eq!(
+            index.order("c").unwrap(),
+            [
+                "kernel/lib/xor.ko",
+                "kernel/b.ko",
+                "kernel/a.ko",
+                "kernel/c.ko"
             ]
         );
     }
