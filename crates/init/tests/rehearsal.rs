@@ -618,6 +618,24 @@ fn modules_are_loaded_for_what_comes_later() {
 }
 
 #[test]
+fn a_driver_that_the_kernel_refuses_stops_nothing() {
+    let machine = Machine::good();
+    let folder = format!("usr/lib/modules/{KERNEL}");
+    machine.write(
+        &format!("{folder}/modules.softdep"),
+        "softdep squashfs pre: uas\n",
+    );
+    machine.write("refused", "uas.ko 19\nvirtio-blk.ko 19");
+    let outcome = machine.start();
+    assert!(
+        outcome.said.contains("kernel/uas.ko\nwould load"),
+        "{}",
+        outcome.said
+    );
+    assert!(outcome.started(), "{}", outcome.said);
+}
+
+#[test]
 fn it_does_not_run_by_accident() {
     for arguments in [&[][..], &["--test-root", "/nowhere"], &["single"]] {
         let output = Command::new(env!("CARGO_BIN_EXE_sealboot-init"))

@@ -113,6 +113,13 @@ impl Index {
         self.folder.join(file)
     }
 
+    /// The file of a module, as the indexes name it; nothing when the kernel contains it.
+    pub(super) fn file(&self, module: &str) -> Option<&str> {
+        self.modules
+            .get(&name(module))
+            .map(|(file, _)| file.as_str())
+    }
+
     /// Names of the modules that want a device with this modalias.
     pub(super) fn for_alias(&self, modalias: &str) -> BTreeSet<String> {
         let modalias = alias::normalise(modalias);

@@ -9,7 +9,7 @@
 mod alias;
 mod index;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -29,8 +29,8 @@ pub(crate) struct Hardware {
     seen: BTreeSet<String>,
     /// Modules that were tried, each once.
     tried: BTreeSet<String>,
-    /// What the kernel refused, for the screen in case something is missing later.
-    refused: Vec<String>,
+    /// Files that the kernel refused, and why: for the screen in case something is missing later.
+    refused: BTreeMap<String, String>,
 }
 
 impl Hardware {
@@ -44,7 +44,7 @@ impl Hardware {
             index,
             seen: BTreeSet::new(),
             tried: BTreeSet::new(),
-            refused: Vec::new(),
+            refused: BTreeMap::new(),
         };
         machine.system.listen().map_err(|error| {
             Failure::new(
@@ -94,22 +94,26 @@ impl Hardware {
         }
     }
 
-    /// What the kernel refused to load so far, one a line.
-    pub(crate) fn refused(&self) -> &[String] {
-        &self.refused
+    /// What the kernel refused to load so far, with its reasons.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        let refused = self.refused.iter();
+        refused
+            .map(|(file, reason)| format!("{file}: {reason}"))
+            .collect()
     }
 
     fn load_needed(&mut self, root: boot::Root) -> Result<(), Failure> {
         let overlay = (root == boot::Root::Overlay).then_some(modules::OVERLAY);
         for name in modules::REQUIRED.iter().copied().chain(overlay) {
             let order = self.index.order(name).map_err(|error| unusable(&error))?;
-            let refused = self.refused.len();
             self.load(order);
-            if let Some(answer) = self.refused.get(refused) {
+            // A soft dependency may be refused; the module itself may not.
+            let file = self.index.file(name).unwrap_or_default();
+            if let Some(reason) = self.refused.get(file) {
                 let what =
                     format!("the module {name}, without which no release starts, does not load");
                 let next = "build the release again: its kernel and its modules do not fit";
-                return Err(Failure::new(what, next).differs("the kernel takes it", answer));
+                return Err(Failure::new(what, next).differs("the kernel takes it", reason));
             }
         }
         for name in modules::HELPFUL {
@@ -146,7 +150,7 @@ impl Hardware {
                 continue;
             }
             if let Err(error) = self.machine.system.load_module(&self.index.path(&file)) {
-                self.refused.push(format!("{file}: {}", error.source));
+                self.refused.insert(file, error.source.to_string());
             }
         }
     }
