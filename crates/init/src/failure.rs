@@ -119,11 +119,14 @@ pub(crate) fn stop_on_panic(machine: &'static Machine) {
     }));
 }
 
-/// Breaks `text` into lines of at most `width` characters, between words where it can.
+/// Breaks `text` into lines of at most `width` characters, between words where it can. What is no
+/// printable ASCII becomes `?`: texts quote files that anybody may have written, and a console
+/// obeys control characters.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
-        let mut rest: Vec<char> = word.chars().collect();
+        let printable = |c: char| if c.is_ascii_graphic() { c } else { '?' };
+        let mut rest: Vec<char> = word.chars().map(printable).collect();
         if let Some(last) = lines.last_mut()
             && last.chars().count() + 1 + rest.len() <= width
         {
@@ -188,5 +191,6 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
         assert_eq!(wrap("", 3), [""; 0]);
+        assert_eq!(wrap("a\x1b[2J\u{9b}b", 20), ["a?[2J?b"]);
     }
 }

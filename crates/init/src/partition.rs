@@ -4,8 +4,9 @@
 //! nothing, or that partition does not come, any EFI partition whose manifest equals the pinned
 //! copy will do: it holds the same images, and each of them is checked all the same.
 
-use std::fs::{self, File};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use contract::{cmdline, esp, running};
@@ -21,6 +22,9 @@ use crate::release::Release;
 
 /// Seconds to wait for the disk when the command line does not say.
 const WAIT: u64 = 30;
+
+/// Largest manifest or signature, in bytes.
+const LARGEST: u64 = 1 << 20;
 
 /// How often the screen says what is waited for.
 const REMIND: Duration = Duration::from_secs(3);
@@ -161,9 +165,9 @@ impl Search<'_> {
     }
 }
 
-fn compare(folder: &std::path::Path, device: &str, release: &Release) -> Result<(), Failure> {
+fn compare(folder: &Path, device: &str, release: &Release) -> Result<(), Failure> {
     let path = format!("{}/{} on {device}", esp::RELEASE, esp::MANIFEST);
-    let found = fs::read(folder.join(esp::MANIFEST)).map_err(|error| {
+    let found = read_small(&folder.join(esp::MANIFEST)).map_err(|error| {
         Failure::new(
             format!("{path} cannot be read"),
             "write the release to this disk again",
@@ -190,6 +194,21 @@ fn compare(folder: &std::path::Path, device: &str, release: &Release) -> Result<
         "write the UKI and the images of one release to this disk",
     )
     .differs(expected, found))
+}
+
+/// Reads a manifest or a signature from the boot partition, which anybody may have written: no
+/// more of it than such a file can be.
+pub(crate) fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(LARGEST + 1)
+        .read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > LARGEST {
+        true => Err(io::Error::other(format!(
+            "it is larger than {LARGEST} bytes"
+        ))),
+        false => Ok(bytes),
+    }
 }
 
 /// The EFI partitions of all disks that are there now. A disk without a table that can be read

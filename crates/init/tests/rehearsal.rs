@@ -400,6 +400,16 @@ const REFUSALS: &[Refusal] = &[
         &["sealboot/release.json on /dev/vda1 cannot be read"],
     ),
     (
+        "a manifest that plays with the console",
+        |m| m.write("mounted/vda1/sealboot/release.json", "{\"\\u001b[2J\":1}"),
+        &["is not the manifest", "unknown field `?[2J`"],
+    ),
+    (
+        "a manifest without end",
+        |m| m.write("mounted/vda1/sealboot/release.json", vec![b' '; 2 << 20]),
+        &["cannot be read", "larger than 1048576 bytes"],
+    ),
+    (
         "a partition that does not mount",
         |m| m.write("refused", "/dev/vda1 5"),
         &[

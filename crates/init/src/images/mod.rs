@@ -3,7 +3,7 @@
 
 mod check;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 
 use contract::boot::{Check, RootHashSignatures};
@@ -14,7 +14,7 @@ use linux::device_mapper::Verity;
 use crate::failure::Failure;
 use crate::firmware::Firmware;
 use crate::machine::Machine;
-use crate::partition::Partition;
+use crate::partition::{Partition, read_small};
 use crate::release::Release;
 use crate::system::Mapping;
 
@@ -103,7 +103,7 @@ fn open(image: &Image, folder: &Path) -> Result<File, Failure> {
 
 fn signature(image: &Image, folder: &Path) -> Result<Vec<u8>, Failure> {
     let name = esp::signature_file(image.name.as_str());
-    fs::read(folder.join(&name)).map_err(|error| {
+    read_small(&folder.join(&name)).map_err(|error| {
         let what = format!("the signature {name} of {} cannot be read", image.file);
         Failure::new(what, WRITE_AGAIN).because(&error)
     })
