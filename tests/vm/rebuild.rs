@@ -24,12 +24,7 @@ fn without_root_home_or_other_programs_the_same_bytes_come_out() {
     let cache = out.join("cache");
     fs::create_dir(&out).unwrap();
     succeed(Command::new("cp").arg("-r").arg(&first.keys).arg(&keys));
-    succeed(
-        Command::new("cp")
-            .arg("-r")
-            .arg(downloads().join("sealboot"))
-            .arg(&cache),
-    );
+    succeed(Command::new("cp").arg("-r").arg(downloads()).arg(&cache));
     succeed(
         Command::new("chown")
             .args(["-R", "1000:1000"])

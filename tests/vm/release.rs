@@ -34,14 +34,19 @@ pub fn probe() -> &'static Release {
     })
 }
 
-/// Debian 12's kernel 6.1, which cannot check root-hash signatures against db.
+/// Debian 12's kernel 6.1, which cannot check root-hash signatures against db; from a local
+/// package file. The rest is Debian 13's.
 pub fn bookworm() -> &'static Release {
     static RELEASE: OnceLock<Release> = OnceLock::new();
     RELEASE.get_or_init(|| {
+        let kernel = tests::kernel_deb("bookworm");
         build(
             "bookworm",
-            "[debian]\nsuites = ['bookworm', 'bookworm-security']\n\
-             [image]\nlevel = 1\n[firmware]\nsource = []\n",
+            &format!(
+                "[kernel]\nsource = [{{ deb = ['{}'] }}]\n\
+                 [image]\nlevel = 1\n[firmware]\nsource = []\n",
+                kernel.canonicalize().unwrap().display()
+            ),
         )
     })
 }
@@ -53,12 +58,9 @@ pub fn sealboot() -> Command {
     Command::new(path)
 }
 
-/// Downloads are shared by all tests, and kept between runs.
+/// What the command downloads, shared by all tests and kept between runs.
 pub fn downloads() -> PathBuf {
-    match std::env::var_os("SEALBOOT_TEST_CACHE") {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-cache"),
-    }
+    tests::cache().join("sealboot")
 }
 
 /// A folder of its own for a test, emptied.
@@ -91,11 +93,7 @@ fn build(name: &str, config: &str) -> Release {
         succeed(sealboot().args(arguments).current_dir(&folder));
     };
     in_folder(&["keys", "create", "--no-passphrase"]);
-    in_folder(&[
-        "build",
-        "--cache",
-        downloads().join("sealboot").to_str().unwrap(),
-    ]);
+    in_folder(&["build", "--cache", downloads().to_str().unwrap()]);
     Release {
         keys: folder.join("keys"),
         out: folder.join("out"),

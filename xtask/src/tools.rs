@@ -38,6 +38,8 @@ pub const TEST: &[Row] = &[
     ("setcap", "libcap2-bin"),
     ("curl", "curl"),
     ("xz", "xz-utils"),
+    ("zstd", "zstd"),
+    ("setpriv", "util-linux"),
     ("dpkg-deb", "dpkg"),
 ];
 

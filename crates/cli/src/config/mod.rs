@@ -215,7 +215,7 @@ impl Default for Initrd {
     fn default() -> Self {
         Self {
             modules: Vec::new(),
-            level: 19,
+            level: artifact::initrd::DEFAULT_LEVEL,
         }
     }
 }
@@ -236,7 +236,7 @@ impl Default for Uki {
 impl Default for Image {
     fn default() -> Self {
         Self {
-            level: 9,
+            level: formats::squashfs::Options::LEVEL,
             block_size: 128,
             check: boot::Check::Full,
         }
