@@ -95,6 +95,13 @@ impl Client {
     pub fn is_offline(&self) -> bool {
         self.settings.offline
     }
+
+    /// How long to wait after so many failed tries.
+    pub(super) fn pause(&self, tries: u32) -> Duration {
+        self.settings
+            .pause
+            .saturating_mul(1 << tries.saturating_sub(1).min(5))
+    }
 }
 
 /// How many redirects are followed for one file.

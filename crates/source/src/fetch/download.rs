@@ -1,18 +1,17 @@
 //! One download: cache, partial file, tries, checks, rename.
 
 use super::digest::Hasher;
-use super::{Cache, CachedFile, Client, Digest, Error, Progress};
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use super::failure::{Failure, failed, refused};
+use super::part::Part;
+use super::{CachedFile, Client, Digest, Error, Progress};
+use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 /// So many bytes in one try count as progress, and the tries are counted anew. Without a lower
 /// bound a server could keep a build busy with one byte per connection.
-pub(super) const PROGRESS: u64 = 1 << 20;
+const PROGRESS: u64 = 1 << 20;
 
 /// How often a download is begun again from its first byte.
 const MOST_RESTARTS: u32 = 2;
@@ -28,22 +27,6 @@ pub struct Request {
     pub digest: Digest,
     /// Its length in bytes.
     pub size: u64,
-}
-
-/// What went wrong in one try, and whether another one makes sense.
-enum Failure {
-    /// The connection failed or was cut.
-    Connection(Box<ureq::Error>),
-    /// It ended early, politely.
-    Cut,
-    /// A server error.
-    Busy(Error),
-    /// This server does not have the file.
-    Missing(Error),
-    /// What was continued has become something else: start from the first byte.
-    StartAgain,
-    /// No further try can help.
-    Final(Error),
 }
 
 impl Client {
@@ -286,122 +269,6 @@ impl Client {
             progress.advance(&request.name, hasher.length(), request.size);
         }
     }
-
-    /// A file that is not known before, at most `limit` bytes: whoever asks must check a signature.
-    pub(crate) fn fetch_unknown(
-        &self,
-        url: &str,
-        limit: u64,
-        progress: &dyn Progress,
-    ) -> Result<Vec<u8>, Error> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let (reason, error) = match self.read_once(url, limit) {
-                Ok(bytes) => return Ok(bytes),
-                Err(Failure::Connection(source)) => (
-                    source.to_string(),
-                    Error::Connection {
-                        url: url.to_owned(),
-                        received: 0,
-                        expected: None,
-                        tries,
-                        source,
-                    },
-                ),
-                Err(Failure::Busy(error)) => (error.to_string(), error),
-                Err(Failure::Missing(error) | Failure::Final(error)) => return Err(error),
-                Err(Failure::Cut | Failure::StartAgain) => continue,
-            };
-            if tries >= self.settings.tries {
-                return Err(error);
-            }
-            progress.note(url, &format!("{reason}; trying again"));
-            std::thread::sleep(self.pause(tries));
-        }
-    }
-
-    fn read_once(&self, url: &str, limit: u64) -> Result<Vec<u8>, Failure> {
-        let response = self
-            .agent
-            .get(url)
-            .call()
-            .map_err(|error| failed(url, error))?;
-        let (head, body) = response.into_parts();
-        if head.status.as_u16() != 200 {
-            return Err(refused(url, head.status));
-        }
-        let mut bytes = Vec::new();
-        let read = Read::take(body.into_reader(), limit.saturating_add(1)).read_to_end(&mut bytes);
-        read.map_err(|error| Failure::Connection(Box::new(error.into())))?;
-        if bytes.len() as u64 > limit {
-            return Err(Failure::Final(Error::Size {
-                url: url.to_owned(),
-                expected: limit,
-                found: format!("more than {limit}"),
-            }));
-        }
-        Ok(bytes)
-    }
-
-    fn pause(&self, tries: u32) -> Duration {
-        self.settings
-            .pause
-            .saturating_mul(1 << tries.saturating_sub(1).min(5))
-    }
-}
-
-const TLS_ADVICE: &str = "check the mirror's name and this machine's clock, and that the package \
-                          ca-certificates is installed";
-
-/// Sorts what ureq reports: a bad URL or certificate stays bad, a broken connection may not.
-fn failed(url: &str, error: ureq::Error) -> Failure {
-    use ureq::Error as E;
-    // rustls' own errors come wrapped, as from a socket.
-    let is_tls = |io: &std::io::Error| {
-        io.get_ref()
-            .is_some_and(|inner| inner.is::<rustls::Error>())
-    };
-    let advice = match &error {
-        E::TooManyRedirects | E::RedirectFailed => {
-            "the mirror redirects in circles: choose another mirror"
-        }
-        E::BadUri(_) | E::Http(_) => "check the mirror's URL",
-        E::Rustls(_) | E::Tls(_) | E::TlsRequired => TLS_ADVICE,
-        E::Io(io) if is_tls(io) => TLS_ADVICE,
-        E::InvalidProxyUrl => "check http_proxy and https_proxy in the environment",
-        E::LargeResponseHeader(..) => "what answers is not a mirror: choose another mirror",
-        // What looks like bad HTTP can be a connection that was cut inside the head.
-        _ => return Failure::Connection(Box::new(error)),
-    };
-    Failure::Final(Error::Refused {
-        url: url.to_owned(),
-        advice,
-        source: Box::new(error),
-    })
-}
-
-/// Sorts HTTP statuses (RFC 9110, section 15) that are not the file.
-fn refused(url: &str, status: ureq::http::StatusCode) -> Failure {
-    let sort: (fn(Error) -> Failure, &str) = match status.as_u16() {
-        404 | 410 => (
-            Failure::Missing,
-            "check the mirror, suite and component, or choose another mirror",
-        ),
-        408 | 425 | 429 | 500..=599 => (Failure::Busy, "try later, or choose another mirror"),
-        401 | 403 | 407 => (
-            Failure::Final,
-            "the mirror or a proxy does not let this machine in",
-        ),
-        _ => (Failure::Final, "choose another mirror"),
-    };
-    let (failure, advice) = sort;
-    failure(Error::Status {
-        url: url.to_owned(),
-        status: status.as_u16(),
-        reason: status.canonical_reason().unwrap_or(""),
-        advice,
-    })
 }
 
 /// `bytes 5-9/10` → (5, Some(10)); the total may be `*` (RFC 9110, section 14.4).
@@ -414,96 +281,6 @@ fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
         Some(total.parse().ok()?)
     };
     Some((start.parse().ok()?, total))
-}
-
-/// The partial file of one digest, locked: two builds that want the same file take turns.
-struct Part {
-    path: PathBuf,
-    file: File,
-}
-
-impl Part {
-    fn open(cache: &Cache, digest: &Digest) -> Result<Self, Error> {
-        let path = cache.path(digest).with_extension("part");
-        let folder = path.parent().unwrap_or(cache.root());
-        fs::create_dir_all(folder).map_err(Error::cache("create", folder))?;
-        loop {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)
-                .map_err(Error::cache("write", &path))?;
-            file.lock().map_err(Error::cache("lock", &path))?;
-            // While this one waited, the lock's last owner may have renamed or removed the file.
-            let ours = file.metadata().map_err(Error::cache("read", &path))?;
-            let same = fs::symlink_metadata(&path)
-                .is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino()));
-            if same {
-                return Ok(Self { path, file });
-            }
-        }
-    }
-
-    /// Hashes what is there, at most `size` bytes; whether that is anything.
-    fn hash(&mut self, size: u64) -> Result<(Hasher, bool), Error> {
-        if self.length()? > size {
-            self.truncate()?;
-        }
-        let mut hasher = Hasher::default();
-        let mut read = || -> std::io::Result<()> {
-            self.file.seek(SeekFrom::Start(0))?;
-            hasher.read_all(&mut self.file)
-        };
-        read().map_err(Error::cache("read", &self.path))?;
-        let resumed = hasher.length() > 0;
-        Ok((hasher, resumed))
-    }
-
-    fn length(&self) -> Result<u64, Error> {
-        let metadata = self.file.metadata();
-        metadata
-            .map(|found| found.len())
-            .map_err(Error::cache("read", &self.path))
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file
-            .write_all(bytes)
-            .map_err(Error::cache("write", &self.path))
-    }
-
-    fn truncate(&mut self) -> Result<(), Error> {
-        let mut cut = || {
-            self.file.set_len(0)?;
-            self.file.seek(SeekFrom::Start(0)).map(drop)
-        };
-        cut().map_err(Error::cache("truncate", &self.path))
-    }
-
-    /// Leaves what is there for the next run; an empty file is of no use to it.
-    fn keep(&mut self) -> Result<(), Error> {
-        if self.length()? == 0 {
-            self.remove()
-        } else {
-            Ok(())
-        }
-    }
-
-    fn remove(&mut self) -> Result<(), Error> {
-        fs::remove_file(&self.path).map_err(Error::cache("remove", &self.path))
-    }
-
-    /// Puts the complete file under its final name; it stays readable by this process.
-    fn finish(self, to: &Path) -> Result<File, Error> {
-        self.file
-            .sync_all()
-            .map_err(Error::cache("write", &self.path))?;
-        fs::rename(&self.path, to).map_err(Error::cache("rename to", to))?;
-        self.file.unlock().map_err(Error::cache("unlock", to))?;
-        Ok(self.file)
-    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,19 @@
 //! hash; else the [`Client`] downloads it into a partial file beside its final place, checks size
 //! and digest as the bytes stream in, and renames it. What a cut connection left behind is
 //! continued with a `Range` request (RFC 9110, section 14), in this run or in a later one.
+//!
+//! Modules: `client` (settings, certificates), `cache`, `download` (files known beforehand), `part`
+//! (the partial file), `unknown` (files that a signature vouches for), `failure` (what a failed
+//! try means), `digest`, `error`.
 
 mod cache;
 mod client;
 mod digest;
 mod download;
 mod error;
+mod failure;
+mod part;
+mod unknown;
 
 pub use cache::{Cache, CachedFile};
 pub(crate) use client::PARALLEL;
