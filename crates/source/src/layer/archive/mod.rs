@@ -9,15 +9,18 @@
 //! which OCI layers are made and read: links, directories and devices have no data, a GNU
 //! long name wins over a pax path.
 //!
-//! In order: `format` (the header block), `pax` (extended headers), `sparse` (files with
-//! holes), `reader`.
+//! In order: `format` (the header block), `stream` (headers and the data behind them), `pax`
+//! (extended headers), `sparse` (files with holes), `entry` (what is found), `reader`.
 
+mod entry;
 mod format;
 mod pax;
 mod reader;
 mod sparse;
+mod stream;
 
-pub use reader::{Archive, ContentReader, Entry, EntryError, EntryKind};
+pub use entry::{Entry, EntryError, EntryKind};
+pub use reader::{Archive, ContentReader};
 
 use crate::tree::{PathProblem, Quoted};
 
