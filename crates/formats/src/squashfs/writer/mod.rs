@@ -1,15 +1,20 @@
 //! Writes an image: contents first, then all the tables.
+//!
+//! `content` and `pipeline` compress and store what files hold; `tree` is what
+//! [`Writer::finish`] takes, `tables` turns it into the tables, with `inode`, `directory` and
+//! `xattr` for the entries of each and `metadata` for the blocks that they are stored in.
 
 mod content;
 mod directory;
+mod error;
 mod inode;
 mod metadata;
 mod pipeline;
+mod tables;
 mod tree;
 mod xattr;
 
-use std::collections::HashMap;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::num::NonZeroUsize;
 
 use zerocopy::IntoBytes;
@@ -17,17 +22,14 @@ use zerocopy::IntoBytes;
 use super::compress::Zstd;
 use super::format::{
     Compressor, DEFAULT_ZSTD_LEVEL, MAGIC, MAX_BLOCK_SIZE, METADATA_UNCOMPRESSED, MIN_BLOCK_SIZE,
-    NO_TABLE, PADDING, Reference, SUPERBLOCK_SIZE, Superblock, flags,
+    NO_TABLE, PADDING, SUPERBLOCK_SIZE, Superblock, flags,
 };
 
 use content::Content;
 pub use content::FileData;
-use directory::{Entry, Listing};
-use inode::Numbers;
+pub use error::Error;
 use metadata::MetadataWriter;
-use tree::TreeInode;
 pub use tree::{Attributes, InodeId, Kind, Tree, TreeError};
-use xattr::XattrWriter;
 
 /// How to write an image. Equal options and inputs give equal bytes, with any number of threads.
 #[derive(Clone, Debug)]
@@ -74,70 +76,6 @@ pub struct Written {
     pub bytes_used: u64,
     /// With padding: a multiple of 4096 bytes.
     pub size: u64,
-}
-
-/// Why an image could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// An option's value is impossible.
-    #[error("the image's {field} is {found}; {expected} is needed")]
-    Option {
-        /// Which one.
-        field: &'static str,
-        /// Its value.
-        found: i64,
-        /// What it should have been.
-        expected: &'static str,
-    },
-    /// Reading or writing the image failed.
-    #[error("{action} at byte {offset} of the image failed")]
-    Io {
-        /// What was being done.
-        action: &'static str,
-        /// Where, in bytes from the image's start.
-        offset: u64,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file's content cannot be read.
-    #[error("reading the content failed after {offset} bytes")]
-    Read {
-        /// How much had been read.
-        offset: u64,
-        /// What the reader said.
-        source: io::Error,
-    },
-    /// A file's content ended early.
-    #[error("the content ended after {found} bytes, {expected} were expected")]
-    Short {
-        /// The size that was announced, in bytes.
-        expected: u64,
-        /// How many bytes there were.
-        found: u64,
-    },
-    /// A file's content goes on where it should have ended.
-    #[error("the content is longer than the {expected} bytes that were expected")]
-    Long {
-        /// The size that was announced, in bytes.
-        expected: u64,
-    },
-    /// zstd failed.
-    #[error("compressing a block failed")]
-    Compress {
-        /// What it said.
-        source: io::Error,
-    },
-    /// The format's fields are too small for this tree.
-    #[error("there are too many {what}: squashfs has room for {limit}")]
-    TooMany {
-        /// Of what.
-        what: &'static str,
-        /// How many are possible.
-        limit: u64,
-    },
-    /// Something failed before, so that data is missing.
-    #[error("the image is incomplete because of an earlier error; start it again")]
-    Broken,
 }
 
 /// Writes an image into `out`, from its byte 0 on.
@@ -192,7 +130,7 @@ impl<W: Read + Write + Seek> Writer<W> {
         self.content.finish()?;
         let compress = |source| Error::Compress { source };
         let zstd = &mut Zstd::new(self.options.level).map_err(compress)?;
-        let tables = write_inodes(tree, &self.content, zstd)?;
+        let tables = tables::write(tree, &self.content, zstd)?;
 
         let mut out = Vec::new();
         let base = self.content.end;
@@ -295,158 +233,4 @@ fn compressor_options(level: i32) -> Vec<u8> {
     }
     let header = 4 | METADATA_UNCOMPRESSED;
     [&header.to_le_bytes()[..], &level.to_le_bytes()].concat()
-}
-
-/// Owners and groups: each number once, in the order in which they were met.
-#[derive(Default)]
-struct Ids {
-    known: HashMap<u32, u16>,
-    list: Vec<u32>,
-}
-
-impl Ids {
-    fn index(&mut self, id: u32) -> Result<u16, Error> {
-        if let Some(&index) = self.known.get(&id) {
-            return Ok(index);
-        }
-        // The superblock counts them in 16 bits, so the last index is 65534.
-        let index = u16::try_from(self.list.len())
-            .ok()
-            .filter(|&index| index < u16::MAX);
-        let index = index.ok_or(Error::TooMany {
-            what: "different owners and groups",
-            limit: u64::from(u16::MAX),
-        })?;
-        self.list.push(id);
-        self.known.insert(id, index);
-        Ok(index)
-    }
-}
-
-struct Tables {
-    inodes: MetadataWriter,
-    directories: MetadataWriter,
-    export: Vec<zerocopy::little_endian::U64>,
-    ids: Ids,
-    xattrs: XattrWriter,
-    root: Reference,
-}
-
-/// Everything about the tree, in order: a directory's entries are one behind the other in the
-/// inode table and have successive numbers, so that its listing needs few headers.
-struct Layout<'a> {
-    tree: &'a Tree,
-    /// Indexed by [`InodeId`].
-    numbers: Vec<u32>,
-    parents: Vec<u32>,
-    places: Vec<Option<Reference>>,
-    listings: HashMap<InodeId, Listing>,
-}
-
-fn write_inodes<W>(tree: &Tree, content: &Content<W>, zstd: &mut Zstd) -> Result<Tables, Error> {
-    let order = tree.directories();
-    let count = tree.inodes.len();
-    let mut layout = Layout {
-        tree,
-        numbers: number_inodes(tree, &order),
-        parents: vec![0; count],
-        places: vec![None; count],
-        listings: HashMap::new(),
-    };
-    for &(id, parent) in &order {
-        // The root's parent has a number that no inode has.
-        let number = match id == Tree::ROOT {
-            true => count as u32 + 1,
-            false => layout.numbers.get(parent.0).copied().unwrap_or_default(),
-        };
-        if let Some(slot) = layout.parents.get_mut(id.0) {
-            *slot = number;
-        }
-    }
-    let mut tables = Tables {
-        inodes: MetadataWriter::new(),
-        directories: MetadataWriter::new(),
-        export: vec![0.into(); count],
-        ids: Ids::default(),
-        xattrs: XattrWriter::new(),
-        root: Reference::default(),
-    };
-    for &(id, _) in &order {
-        let Some(directory) = tree.inodes.get(id.0) else {
-            continue;
-        };
-        for &child in directory.children.values() {
-            layout.write_inode(child, &mut tables, content, zstd)?;
-        }
-        let entries = directory.children.iter().filter_map(|(name, child)| {
-            Some(Entry {
-                name,
-                kind: tree.inodes.get(child.0)?.kind.basic_type(),
-                number: *layout.numbers.get(child.0)?,
-                inode: (*layout.places.get(child.0)?)?,
-            })
-        });
-        let listing = directory::write(&mut tables.directories, zstd, entries)?;
-        layout.listings.insert(id, listing);
-    }
-    tables.root = layout.write_inode(Tree::ROOT, &mut tables, content, zstd)?;
-    Ok(tables)
-}
-
-/// Numbers from 1, in the order in which inodes are written; indexed by [`InodeId`].
-fn number_inodes(tree: &Tree, order: &[(InodeId, InodeId)]) -> Vec<u32> {
-    let mut numbers = vec![0; tree.inodes.len()];
-    let mut next = 1;
-    let children = order
-        .iter()
-        .filter_map(|(id, _)| tree.inodes.get(id.0))
-        .flat_map(|inode| inode.children.values().copied());
-    for id in children.chain([Tree::ROOT]) {
-        if let Some(number) = numbers.get_mut(id.0).filter(|number| **number == 0) {
-            *number = next;
-            next += 1;
-        }
-    }
-    numbers
-}
-
-impl Layout<'_> {
-    /// Writes an inode unless another name of it came before; where it is.
-    fn write_inode<W>(
-        &mut self,
-        id: InodeId,
-        tables: &mut Tables,
-        content: &Content<W>,
-        zstd: &mut Zstd,
-    ) -> Result<Reference, Error> {
-        let known = self.places.get(id.0).copied().flatten();
-        let inode: Option<&TreeInode> = self.tree.inodes.get(id.0);
-        let (None, Some(inode)) = (known, inode) else {
-            return Ok(known.unwrap_or_default());
-        };
-        let compress = |source| Error::Compress { source };
-        let attributes = &inode.attributes;
-        let numbers = Numbers {
-            number: self.numbers.get(id.0).copied().unwrap_or_default(),
-            parent: self.parents.get(id.0).copied().unwrap_or_default(),
-            uid: tables.ids.index(attributes.uid)?,
-            gid: tables.ids.index(attributes.gid)?,
-            xattr: tables
-                .xattrs
-                .add(zstd, &attributes.xattrs)
-                .map_err(compress)?,
-        };
-        let listing = self.listings.remove(&id).unwrap_or_default();
-        let bytes = inode::encode(inode, &numbers, &listing, content)?;
-        let place = tables.inodes.position();
-        tables.inodes.write(zstd, &bytes).map_err(compress)?;
-        if let Some(slot) = self.places.get_mut(id.0) {
-            *slot = Some(place);
-        }
-        let index = numbers.number.checked_sub(1).map(|index| index as usize);
-        if let Some(slot) = index.and_then(|index| tables.export.get_mut(index)) {
-            *slot = place.pack().into();
-        }
-        Ok(place)
-    }
 }
