@@ -3,15 +3,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::Volume;
-
-/// Clusters in a row.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Run {
-    /// How many clusters of the file come before it.
-    pub(super) index: u32,
-    pub(super) cluster: u32,
-    pub(super) count: u32,
-}
+use super::chain::Run;
 
 /// An open file.
 pub struct File<'a, R> {

@@ -1,106 +1,32 @@
 //! Volume → directories and files. Nothing on the volume is trusted.
+//!
+//! In order: `boot` (boot sector → geometry), `chain` (clusters through the FAT), `directory`
+//! (bytes → entries), `file` (an open one), and here the [`Volume`] that uses them.
 
 mod boot;
+mod chain;
 mod directory;
+mod error;
 mod file;
 
 use std::collections::HashSet;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 
 use zerocopy::{FromZeros, IntoBytes};
 
-use super::format::{
-    ATTR_DIRECTORY, ATTR_VOLUME_ID, BootSector, DIRECTORY_LIMIT, END_OF_CHAIN_MIN, FAT_MASK,
-};
+use super::format::{ATTR_DIRECTORY, ATTR_VOLUME_ID, BootSector, DIRECTORY_LIMIT};
 use super::geometry::Geometry;
 use super::name;
 use super::time::DosTime;
 
 use boot::geometry;
+use chain::Run;
 use directory::{parse_directory, short_entries, text};
+pub use error::Error;
 pub use file::File;
-use file::Run;
 
 /// Directories in directories that are followed; a path of 260 characters has at most 130.
 const DEPTH_LIMIT: usize = 130;
-
-/// The FAT is read in pieces of this many bytes.
-const WINDOW: u64 = 4096;
-
-/// Why a volume, or something on it, cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The medium does not answer.
-    #[error("reading the FAT volume at its byte {offset} failed")]
-    Read {
-        /// From the start of the volume.
-        offset: u64,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Not a FAT32 volume.
-    #[error("not a FAT32 volume: {field} in its boot sector is {found}; {expected}")]
-    BootSector {
-        /// The field's name in the specification.
-        field: &'static str,
-        /// Its value.
-        found: u64,
-        /// The rule.
-        expected: &'static str,
-    },
-    /// A chain of clusters does not hold what its owner's size says.
-    #[error("{owner:?} is damaged: its chain of clusters {problem} after {clusters} clusters")]
-    Chain {
-        /// The path of the file or directory.
-        owner: String,
-        /// What is wrong.
-        problem: &'static str,
-        /// How many clusters were sound.
-        clusters: u32,
-    },
-    /// A name that FAT does not allow, and that would be dangerous elsewhere.
-    #[error("directory {directory:?} has the impossible name {name:?}: {reason}")]
-    Name {
-        /// The directory's path.
-        directory: String,
-        /// The name.
-        name: String,
-        /// The rule.
-        reason: &'static str,
-    },
-    /// Directories that contain each other, share clusters, or go too deep.
-    #[error("directory {directory:?} is in another one, too, or over 130 directories deep")]
-    Loop {
-        /// The directory's path.
-        directory: String,
-    },
-    /// No such file or directory.
-    #[error("there is no {path:?} on the FAT volume: {missing:?} is missing")]
-    NotFound {
-        /// The path asked for.
-        path: String,
-        /// The part of it that is not there.
-        missing: String,
-    },
-    /// A file where a directory is needed, or the reverse.
-    #[error("{path:?} on the FAT volume is {}", if *is_directory { "a directory, not a file" } else { "a file, not a directory" })]
-    Kind {
-        /// Its path.
-        path: String,
-        /// What it is.
-        is_directory: bool,
-    },
-    /// Longer than the caller wants to have in memory.
-    #[error("{path:?} has {size} bytes; at most {limit} are read here")]
-    TooLong {
-        /// Its path.
-        path: String,
-        /// In bytes.
-        size: u64,
-        /// In bytes.
-        limit: u64,
-    },
-}
 
 /// A file or directory as its directory describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -343,89 +269,6 @@ impl<R: Read + Seek> Volume<R> {
     fn directory_runs(&mut self, path: &str, cluster: u32) -> Result<Vec<Run>, Error> {
         let limit = DIRECTORY_LIMIT.div_ceil(self.geometry.cluster_size.into());
         self.chain(path, cluster, limit as u32, false)
-    }
-
-    fn read_runs(&mut self, runs: &[Run]) -> Result<Vec<u8>, Error> {
-        let cluster_size = self.geometry.cluster_size as usize;
-        let mut bytes = Vec::new();
-        for run in runs {
-            let old = bytes.len();
-            bytes.resize(old + run.count as usize * cluster_size, 0);
-            let offset = self.geometry.cluster_offset(run.cluster);
-            if let Some(part) = bytes.get_mut(old..) {
-                self.read_at(offset, part)?;
-            }
-        }
-        Ok(bytes)
-    }
-
-    /// Follows a chain to its end, which must come after `limit` clusters, exactly if `exact`.
-    ///
-    /// A chain with a cycle has no end, so it is refused as too long.
-    fn chain(
-        &mut self,
-        owner: &str,
-        first: u32,
-        limit: u32,
-        exact: bool,
-    ) -> Result<Vec<Run>, Error> {
-        let wrong = |problem, clusters| {
-            Err(Error::Chain {
-                owner: owner.to_owned(),
-                problem,
-                clusters,
-            })
-        };
-        let mut runs: Vec<Run> = Vec::new();
-        let mut cluster = first;
-        for index in 0..limit {
-            if !self.geometry.has(cluster) {
-                return wrong("leads outside the volume", index);
-            }
-            match runs.last_mut() {
-                Some(run) if run.cluster + run.count == cluster => run.count += 1,
-                _ => runs.push(Run {
-                    index,
-                    cluster,
-                    count: 1,
-                }),
-            }
-            cluster = self.next(cluster)?;
-            if cluster >= END_OF_CHAIN_MIN {
-                if exact && index + 1 < limit {
-                    return wrong("ends too early", index + 1);
-                }
-                return Ok(runs);
-            }
-        }
-        wrong("goes in circles or is too long", limit)
-    }
-
-    /// The FAT's entry for a cluster that exists.
-    fn next(&mut self, cluster: u32) -> Result<u32, Error> {
-        let fat = self.geometry.fat_offset(self.active_fat);
-        let offset = fat + 4 * u64::from(cluster);
-        let piece = offset - offset % WINDOW;
-        if self.window.0 != piece {
-            // The volume's last piece can be short.
-            let length = WINDOW.min(self.geometry.size().saturating_sub(piece));
-            let mut bytes = vec![0; length as usize];
-            self.window.0 = u64::MAX;
-            self.read_at(piece, &mut bytes)?;
-            self.window = (piece, bytes);
-        }
-        let place = (offset % WINDOW) as usize;
-        let entry = self.window.1.get(place..place + 4);
-        let entry = entry.and_then(|bytes| bytes.try_into().ok());
-        // `geometry` made sure that the FAT has an entry for each cluster.
-        Ok(entry.map_or(0, u32::from_le_bytes) & FAT_MASK)
-    }
-
-    fn read_at(&mut self, offset: u64, bytes: &mut [u8]) -> Result<(), Error> {
-        self.inner
-            .seek(SeekFrom::Start(self.start.saturating_add(offset)))
-            .and_then(|_| self.inner.read_exact(bytes))
-            .map_err(|source| Error::Read { offset, source })
     }
 }
 

@@ -1,104 +1,21 @@
-//! [`Plan`] → volume, each byte once: tables and directories, then the files.
+//! Boot sectors, FSInfo, file allocation tables and directories.
 
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 
 use zerocopy::{FromZeros, IntoBytes};
 
-use super::format::{
+use super::{HOLE, Medium, WriteError, ZEROES, write_at, write_zeroes};
+use crate::fat::format::{
     ATTR_ARCHIVE, ATTR_DIRECTORY, ATTR_VOLUME_ID, BACKUP_BOOT_SECTOR, BootSector, END_OF_CHAIN,
     FAT_MASK, FS_INFO_SECTOR, FsInfo, MEDIA, ROOT_CLUSTER, ShortEntry,
 };
-use super::name::{self, ShortName};
-use super::plan::{PlacedFile, Plan};
-use super::tree::{Directory, Node};
-
-/// Files are copied in pieces of this many bytes.
-const COPY: usize = 1 << 20;
-
-/// Zeroes of this length, in bytes, are left out on a blank medium.
-const HOLE: usize = 64 << 10;
-
-static ZEROES: [u8; HOLE] = [0; HOLE];
-
-/// What the place of the volume holds before it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Medium {
-    /// Zeroes, as in a new file: zeroes are not written, so that the file stays sparse.
-    Blank,
-    /// Anything, as on a disk that was in use: what must be zero is written.
-    Used,
-}
-
-/// Why a volume could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// A file's content cannot be had.
-    #[error("reading the content of {path:?} for the FAT volume failed")]
-    Content {
-        /// Its path on the volume.
-        path: String,
-        /// What its reader said.
-        source: io::Error,
-    },
-    /// A file's content is shorter or longer than planned.
-    #[error(
-        "the content of {path:?} has {}{found} bytes, {expected} were planned: it changed in \
-         between, so plan again",
-        if found > expected { "at least " } else { "" }
-    )]
-    Changed {
-        /// Its path on the volume.
-        path: String,
-        /// The planned size, in bytes.
-        expected: u64,
-        /// What the reader gave, in bytes.
-        found: u64,
-    },
-    /// The medium refused.
-    #[error("writing {what} of the FAT volume failed")]
-    Output {
-        /// Which part.
-        what: String,
-        /// What the system said.
-        source: io::Error,
-    },
-}
+use crate::fat::name::{self, ShortName};
+use crate::fat::plan::Plan;
+use crate::fat::tree::{Directory, Node};
 
 impl Plan {
-    /// Writes the whole volume at byte `start` of `out`.
-    ///
-    /// `open` gives the content of each file, in order; `progress` is told how many more bytes
-    /// of content are done. On a [`Medium::Blank`] the last sector is written too, so that a
-    /// file gets its full length.
-    ///
-    /// # Errors
-    ///
-    /// See [`WriteError`]. What was written until then is no use.
-    pub fn write<W, R>(
-        &self,
-        out: &mut W,
-        start: u64,
-        medium: Medium,
-        mut open: impl FnMut(&PlacedFile) -> io::Result<R>,
-        progress: &mut dyn FnMut(u64),
-    ) -> Result<(), WriteError>
-    where
-        W: Write + Seek,
-        R: Read,
-    {
-        self.write_metadata(out, start, medium)?;
-        for file in &self.files {
-            let mut content = open(file).map_err(|source| WriteError::Content {
-                path: file.path.clone(),
-                source,
-            })?;
-            self.write_content(out, start, medium, file, &mut content, progress)?;
-        }
-        Ok(())
-    }
-
     /// Writes everything but the content of files.
-    fn write_metadata<W: Write + Seek>(
+    pub(super) fn write_metadata<W: Write + Seek>(
         &self,
         out: &mut W,
         start: u64,
@@ -293,110 +210,4 @@ impl Plan {
             size: size.into(),
         }
     }
-
-    fn write_content<W: Write + Seek>(
-        &self,
-        out: &mut W,
-        start: u64,
-        medium: Medium,
-        file: &PlacedFile,
-        content: &mut impl Read,
-        progress: &mut dyn FnMut(u64),
-    ) -> Result<(), WriteError> {
-        let changed = |found| WriteError::Changed {
-            path: file.path.clone(),
-            expected: file.size,
-            found,
-        };
-        let mut buffer = vec![0; COPY.min(usize::try_from(file.size).unwrap_or(COPY) + 1)];
-        let mut done = 0;
-        loop {
-            // One byte more than is left is asked for, so that a longer file is noticed.
-            let left = file.size - done;
-            let wanted = buffer
-                .len()
-                .min(usize::try_from(left).unwrap_or(COPY).saturating_add(1));
-            let length =
-                fill(content, &mut buffer[..wanted]).map_err(|source| WriteError::Content {
-                    path: file.path.clone(),
-                    source,
-                })?;
-            if length as u64 > left {
-                return Err(changed(done + length as u64));
-            }
-            if length == 0 {
-                break;
-            }
-            write_piece(out, start + file.offset + done, medium, &buffer[..length]).map_err(
-                |source| WriteError::Output {
-                    what: format!("{:?} at its byte {done}", file.path),
-                    source,
-                },
-            )?;
-            done += length as u64;
-            progress(length as u64);
-        }
-        if done < file.size {
-            return Err(changed(done));
-        }
-        let slack = file
-            .size
-            .next_multiple_of(self.geometry.cluster_size.into())
-            - file.size;
-        if medium == Medium::Used && slack > 0 {
-            out.seek(SeekFrom::Start(start + file.offset + file.size))
-                .and_then(|_| write_zeroes(out, slack))
-                .map_err(|source| WriteError::Output {
-                    what: format!("what follows {:?}", file.path),
-                    source,
-                })?;
-        }
-        Ok(())
-    }
-}
-
-/// Reads until `buffer` is full or the content ends.
-fn fill(content: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut length = 0;
-    while length < buffer.len() {
-        match content.read(&mut buffer[length..]) {
-            Ok(0) => break,
-            Ok(more) => length += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(length)
-}
-
-fn write_piece<W: Write + Seek>(
-    out: &mut W,
-    offset: u64,
-    medium: Medium,
-    bytes: &[u8],
-) -> io::Result<()> {
-    if medium == Medium::Used {
-        return write_at(out, offset, bytes);
-    }
-    for (part, offset) in bytes.chunks(HOLE).zip((offset..).step_by(HOLE)) {
-        // A hole reads as zeroes: nothing to write.
-        if part != &ZEROES[..part.len()] {
-            write_at(out, offset, part)?;
-        }
-    }
-    Ok(())
-}
-
-fn write_at<W: Write + Seek>(out: &mut W, offset: u64, bytes: &[u8]) -> io::Result<()> {
-    out.seek(SeekFrom::Start(offset))?;
-    out.write_all(bytes)
-}
-
-fn write_zeroes<W: Write>(out: &mut W, mut length: u64) -> io::Result<()> {
-    while length > 0 {
-        let part = usize::try_from(length).unwrap_or(HOLE).min(HOLE);
-        out.write_all(&ZEROES[..part])?;
-        length -= part as u64;
-    }
-    Ok(())
 }
