@@ -82,13 +82,13 @@ pub const CUSTOM_MODE: Variable = variable("CustomMode", EDK2_CUSTOM_MODE, NV_BS
 
 /// Why a variable's content is not taken.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("EFI variable {name}: {found}; {expected}")]
+#[error("the EFI variable {name} holds {found}; expected {expected}")]
 pub struct Error {
     /// Which variable.
     pub name: &'static str,
     /// What is there.
     pub found: String,
-    /// What is needed.
+    /// What it should hold.
     pub expected: &'static str,
 }
 
@@ -103,8 +103,8 @@ impl Variable {
         file.split_first_chunk()
             .map(|(attributes, value)| (u32::from_le_bytes(*attributes), value))
             .ok_or_else(|| {
-                let found = format!("a file of {} bytes", file.len());
-                self.error(found, "4 bytes of attributes, then the value, are needed")
+                let found = format!("{} bytes", file.len());
+                self.error(found, "4 bytes of attributes, then the value")
             })
     }
 
@@ -118,7 +118,7 @@ impl Variable {
         match self.decode(file)?.1 {
             [0] => Ok(false),
             [1] => Ok(true),
-            other => Err(self.error(format!("{other:02x?}"), "one byte, 0 or 1, is needed")),
+            other => Err(self.error(shown(other), FLAG)),
         }
     }
 
@@ -132,13 +132,13 @@ impl Variable {
             .collect();
         let text = String::from_utf16(&units).ok();
         text.filter(|_| value.len() % 2 == 0)
-            .ok_or_else(|| self.error(format!("{value:02x?}"), "UTF-16 text is needed"))
+            .ok_or_else(|| self.error(shown(value), "UTF-16 text"))
     }
 
     /// A GUID in text form from the content of its file, in upper or lower case.
     pub fn decode_guid(&self, file: &[u8]) -> Result<Guid, Error> {
         let text = self.decode_text(file)?;
-        Guid::try_parse(&text).map_err(|_| self.error(format!("{text:?}"), "a GUID is needed"))
+        Guid::try_parse(&text).map_err(|_| self.error(format!("{text:?}"), "a GUID"))
     }
 
     fn error(&self, found: String, expected: &'static str) -> Error {
@@ -147,6 +147,46 @@ impl Variable {
             found,
             expected,
         }
+    }
+}
+
+/// What a variable of one byte should hold.
+const FLAG: &str = "one byte, 0 or 1";
+
+/// The length and the first bytes of a value that is not taken.
+fn shown(value: &[u8]) -> String {
+    let first = value.get(..8).unwrap_or(value);
+    format!("{} bytes {first:02x?}", value.len())
+}
+
+/// What the firmware says about Secure Boot (UEFI 2.10, table 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecureBoot {
+    /// [`SECURE_BOOT`]: the firmware checked what it started.
+    pub on: bool,
+    /// [`SETUP_MODE`]: no platform key is enrolled; anybody may enrol one.
+    pub setup_mode: bool,
+}
+
+impl SecureBoot {
+    /// From the contents of the files of [`SECURE_BOOT`] and [`SETUP_MODE`].
+    ///
+    /// # Errors
+    ///
+    /// When a variable is missing (`None`), or is not 0 or 1: what cannot be read counts for
+    /// nothing.
+    pub fn decode(secure_boot: Option<&[u8]>, setup_mode: Option<&[u8]>) -> Result<Self, Error> {
+        let flag = |variable: Variable, file: Option<&[u8]>| match file {
+            Some(file) => variable.decode_bool(file),
+            None => {
+                let found = "nothing: the firmware does not have it".to_owned();
+                Err(variable.error(found, FLAG))
+            }
+        };
+        Ok(Self {
+            on: flag(SECURE_BOOT, secure_boot)?,
+            setup_mode: flag(SETUP_MODE, setup_mode)?,
+        })
     }
 }
 
@@ -190,6 +230,51 @@ mod tests {
         assert_eq!(LOADER_DEVICE_PART_UUID.decode_guid(&file), Ok(expected));
         file.pop();
         assert!(LOADER_DEVICE_PART_UUID.decode_guid(&file).is_err());
+    }
+
+    fn file(value: &[u8]) -> Vec<u8> {
+        SECURE_BOOT.encode(value)
+    }
+
+    #[test]
+    fn secure_boot_is_read() {
+        for (on, setup_mode) in [(0, 0), (0, 1), (1, 0)] {
+            let expected = SecureBoot {
+                on: on == 1,
+                setup_mode: setup_mode == 1,
+            };
+            let decoded = SecureBoot::decode(Some(&file(&[on])), Some(&file(&[setup_mode])));
+            assert_eq!(decoded, Ok(expected));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error() {
+        for value in [&[][..], &[2], &[1, 0], &[0, 0, 0]] {
+            let decoded = SecureBoot::decode(Some(&file(value)), Some(&file(&[0])));
+            let error = decoded.unwrap_err().to_string();
+            assert!(error.contains("SecureBoot"), "{error}");
+        }
+        let on = file(&[1]);
+        for (secure_boot, setup_mode) in [
+            (Some(&on[..]), None),
+            (None, Some(&on[..])),
+            (Some(&on), Some(&[6, 0])),
+        ] {
+            assert!(SecureBoot::decode(secure_boot, setup_mode).is_err());
+        }
+    }
+
+    #[test]
+    fn text_ends_at_its_nul() {
+        let text: Vec<u8> = "Ab-1\0x"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let decode = |value: &[u8]| STUB_INFO.decode_text(&STUB_INFO.encode(value));
+        assert_eq!(decode(&text).as_deref(), Ok("Ab-1"));
+        assert!(decode(&[0x41]).is_err());
+        assert!(decode(&[0x00, 0xd8]).is_err());
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! Step 4: what the firmware says about Secure Boot, and where it started this release from.
 
-use linux::efivars::{self, SecureBoot, Variables};
+use formats::efivars::{LOADER_DEVICE_PART_UUID, SECURE_BOOT, SETUP_MODE, SecureBoot, Variable};
+use linux::efivars;
 use linux::mount::Flags;
 
 use crate::failure::Failure;
@@ -31,12 +32,15 @@ pub(crate) fn state(machine: &Machine) -> Result<Firmware, Failure> {
         .system
         .mount("efivarfs", &folder, "efivarfs", flags, "")
         .map_err(|error| unreadable().because(&error))?;
-    let variables = Variables::at(&folder);
-    let secure_boot = variables
-        .secure_boot()
+    let read = |variable: Variable| {
+        efivars::read(&folder, &variable.file_name()).map_err(|error| unreadable().because(&error))
+    };
+    let (secure_boot, setup_mode) = (read(SECURE_BOOT)?, read(SETUP_MODE)?);
+    let secure_boot = SecureBoot::decode(secure_boot.as_deref(), setup_mode.as_deref())
         .map_err(|error| unreadable().because(&error))?;
-    let started_from = variables
-        .read_text("LoaderDevicePartUUID", efivars::LOADER)
+    let started_from = read(LOADER_DEVICE_PART_UUID)?
+        .map(|file| LOADER_DEVICE_PART_UUID.decode_text(&file))
+        .transpose()
         .map_err(|error| unreadable().because(&error))?;
     machine.say(match secure_boot {
         SecureBoot { on: true, .. } => "Secure Boot is on",

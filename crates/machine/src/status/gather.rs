@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use contract::manifest::Manifest;
 use contract::running;
+use formats::efivars::{self, SECURE_BOOT, SETUP_MODE, Variable};
 use linux::Error;
 use linux::device_mapper::{Control, Verity};
-use linux::efivars::{self, Variables};
 
 use super::{Image, ImageState, Machine, Root, SecureBoot, Status};
 
@@ -49,7 +49,7 @@ impl Status {
             machine: machine(sources.root),
             kernel: sources.kernel.clone(),
             release: manifest.as_ref().map(|manifest| manifest.version.clone()),
-            secure_boot: secure_boot(&path(sources.root, efivars::FOLDER)),
+            secure_boot: secure_boot(&path(sources.root, linux::efivars::FOLDER)),
             images: images
                 .map(|image| read_image(image, sources, &mounts))
                 .collect(),
@@ -92,7 +92,16 @@ fn plain(text: &str) -> String {
 }
 
 fn secure_boot(folder: &Path) -> SecureBoot {
-    match Variables::at(folder).secure_boot() {
+    let read = |variable: Variable| linux::efivars::read(folder, &variable.file_name());
+    let (on, setup_mode) = match (read(SECURE_BOOT), read(SETUP_MODE)) {
+        (Ok(on), Ok(setup_mode)) => (on, setup_mode),
+        (Err(error), _) | (_, Err(error)) => {
+            return SecureBoot::Unreadable {
+                reason: format!("{error}: {}", error.source),
+            };
+        }
+    };
+    match efivars::SecureBoot::decode(on.as_deref(), setup_mode.as_deref()) {
         Ok(state) if state.on => SecureBoot::On,
         Ok(state) if state.setup_mode => SecureBoot::SetupMode,
         Ok(_) => SecureBoot::Off,
