@@ -40,6 +40,8 @@ pub const TEST: &[Row] = &[
     ("xz", "xz-utils"),
     ("zstd", "zstd"),
     ("setpriv", "util-linux"),
+    ("gpgv", "gpgv"),
+    ("/etc/ssl/certs/ca-certificates.crt", "ca-certificates"),
     ("dpkg-deb", "dpkg"),
 ];
 
