@@ -112,7 +112,7 @@ impl fmt::Display for Plan {
         );
         row("images", &format)?;
         row("line", &config.uki.command_line)?;
-        row("keys", &format!("db in {}", config.keys.folder.display()))?;
+        row("keys", &format!("db in {}/", config.keys.folder.display()))?;
         row("cache", &self.cache.display().to_string())?;
         row("out", &format!("{}/", self.out.display()))
     }

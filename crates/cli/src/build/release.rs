@@ -181,7 +181,7 @@ pub fn build(
         .read(&config.uki.stub_path, 16 << 20)
         .code(Code::Missing)?;
     let os_release = match &config.uki.os_release {
-        None => os_release(&version, &kernel.version),
+        None => os_release(&config.name, &version, &kernel.version),
         Some(path) => std::fs::read_to_string(path)
             .with_context(|| reading(path))
             .code(Code::Missing)?,
@@ -260,11 +260,14 @@ fn disk(
             bytes,
         ));
     }
-    let free = plan.config.disk.free << 20;
+    let config = &plan.config.disk;
     Ok(DiskPlan::new(DiskOptions {
-        free,
+        free: config.free << 20,
+        partition_name: config.partition_name.clone(),
+        volume_label: config.volume_label.clone(),
         ..DiskOptions::new(files, seed, i64::from(epoch))
-    })?)
+    })
+    .code(Code::Usage)?)
 }
 
 /// What GUIDs and salts of this release come from: different for different releases, the same
@@ -281,10 +284,10 @@ fn seed(version: &str, kernel: &str, epoch: u32) -> [u8; 32] {
 }
 
 /// os-release(5) for the UKI, when none is configured.
-fn os_release(version: &str, kernel: &str) -> String {
+fn os_release(name: &str, version: &str, kernel: &str) -> String {
     format!(
-        "ID=sealboot\nNAME=sealboot\nPRETTY_NAME=\"sealboot {version} (kernel {kernel})\"\n\
-         VERSION_ID={version}\nIMAGE_ID=sealboot\nIMAGE_VERSION={version}\n"
+        "ID=\"{name}\"\nNAME=\"{name}\"\nPRETTY_NAME=\"{name} {version} (kernel {kernel})\"\n\
+         VERSION_ID=\"{version}\"\nIMAGE_ID=\"{name}\"\nIMAGE_VERSION=\"{version}\"\n"
     )
 }
 

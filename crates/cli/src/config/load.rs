@@ -132,6 +132,11 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
     let block = config.image.block_size;
     let rows = [
         (
+            "name",
+            is_os_release_id(&config.name),
+            "a-z, 0-9, '.', '_' and '-' are needed, as in os-release(5)",
+        ),
+        (
             "version",
             contract::manifest::is_word(version),
             contract::manifest::VERSION_RULE,
@@ -180,6 +185,12 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
     rows.into_iter()
         .find(|(_, good, _)| !good)
         .map(|(key, _, rule)| (key, rule.to_owned()))
+}
+
+/// os-release(5), `ID`.
+fn is_os_release_id(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -9,13 +9,15 @@ pub use source::{Follow, Source, SourceKind};
 
 use std::path::PathBuf;
 
-use contract::boot;
+use contract::{boot, esp};
 use serde::{Deserialize, Serialize};
 
 /// The whole configuration. Paths are relative to the folder that the file is in.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// What the system is called: `ID`, `NAME` and `IMAGE_ID` of os-release(5).
+    pub name: String,
     /// Release version. When not set: the date of the newest file that goes in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -146,6 +148,10 @@ pub struct Image {
 pub struct Disk {
     /// Room left on the boot partition, in MiB.
     pub free: u64,
+    /// Name of the boot partition, at most 36 characters.
+    pub partition_name: String,
+    /// Label of its FAT volume, at most 11 characters.
+    pub volume_label: String,
 }
 
 /// `[keys]`
@@ -154,6 +160,24 @@ pub struct Disk {
 pub struct Keys {
     /// Folder of the owner's keys.
     pub folder: PathBuf,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: "sealboot".to_owned(),
+            version: None,
+            debian: Debian::default(),
+            kernel: Kernel::default(),
+            firmware: Firmware::default(),
+            root: Root::default(),
+            initrd: Initrd::default(),
+            uki: Uki::default(),
+            image: Image::default(),
+            disk: Disk::default(),
+            keys: Keys::default(),
+        }
+    }
 }
 
 impl Default for Debian {
@@ -245,7 +269,11 @@ impl Default for Image {
 
 impl Default for Disk {
     fn default() -> Self {
-        Self { free: 8 }
+        Self {
+            free: 8,
+            partition_name: esp::SLOT_A_NAME.to_owned(),
+            volume_label: esp::SLOT_A_LABEL.to_owned(),
+        }
     }
 }
 
