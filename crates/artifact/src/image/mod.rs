@@ -49,7 +49,7 @@ pub struct BuiltImage {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The tree cannot be read.
-    #[error("reading the image's files failed")]
+    #[error(transparent)]
     Tree(#[from] tree::Error),
     /// Something in the tree does not fit into a squashfs.
     #[error("the tree does not fit into a squashfs image")]
@@ -63,10 +63,10 @@ pub enum Error {
         source: squashfs::Error,
     },
     /// The squashfs cannot be written.
-    #[error("writing the squashfs failed")]
+    #[error(transparent)]
     Squashfs(#[from] squashfs::Error),
     /// The hash tree cannot be written.
-    #[error("writing the hash tree failed")]
+    #[error(transparent)]
     Verity(#[from] verity::Error),
 }
 

@@ -194,8 +194,9 @@ fn verify_by(
     text: &str,
     created: u64,
 ) -> Option<Result<(), String>> {
+    // The library's own words are about its source code.
     let cryptographic = |verified: Result<(), pgp::errors::Error>| {
-        verified.map_err(|error| format!("the text or the signature was altered ({error})"))
+        verified.map_err(|_| "the text or the signature was altered".to_owned())
     };
     if is_issuer(signature, &key.primary_key) {
         let usable = primary_is_usable(key, created, true);

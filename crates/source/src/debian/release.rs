@@ -84,7 +84,7 @@ pub enum Error {
     },
     /// It has ended.
     #[error(
-        "it was valid until {until}, and this machine's clock says {now}; check the clock and use a mirror that is up to date, or allow expired suites"
+        "it was valid until {until}, and this machine's clock says {now}; check the clock and use a mirror that is up to date, or set allow_expired"
     )]
     Expired {
         /// When it ended.
@@ -94,7 +94,7 @@ pub enum Error {
     },
     /// A newer one was seen before.
     #[error(
-        "it was made on {made}, but this mirror has given one made on {seen} before; the mirror has gone back in time or somebody replays an old one: use another mirror, or allow older suites"
+        "it was made on {made}, but this mirror has given one made on {seen} before; the mirror has gone back in time or somebody replays an old one: use another mirror, or set allow_older"
     )]
     Replayed {
         /// When this one was made.

@@ -127,7 +127,7 @@ fn an_older_release_is_a_replay_until_it_is_allowed() {
     world.fetch_well();
     publish(&world, |contents| contents.date = YESTERDAY);
     let error = world.fetch().unwrap_err();
-    for text in ["InRelease is refused", YESTERDAY, TODAY, "allow older"] {
+    for text in ["InRelease is refused", YESTERDAY, TODAY, "allow_older"] {
         assert!(error.contains(text), "{text}: {error}");
     }
     world.archive.allow_older = true;
