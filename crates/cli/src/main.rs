@@ -5,6 +5,7 @@ mod build;
 mod config;
 mod exit;
 mod keys;
+mod output;
 mod progress;
 mod run;
 mod status;
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("sealboot: {}", exit::explain(&error));
+            output::tell(&format!("sealboot: {}", exit::explain(&error)));
             ExitCode::from(exit::code_of(&error) as u8)
         }
     }

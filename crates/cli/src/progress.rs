@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
+use crate::output;
+
 /// Where progress goes.
 pub struct Progress {
     terminal: bool,
@@ -39,7 +41,7 @@ impl Progress {
     /// A line that is not part of any step.
     pub fn say(&self, line: &str) {
         if !self.quiet {
-            anstream::eprintln!("{line}");
+            output::tell(line);
         }
     }
 
@@ -96,7 +98,7 @@ impl Step {
         } else {
             String::new()
         };
-        anstream::eprintln!("  {:12} {}{of} …", self.name, HumanBytes(done));
+        output::tell(&format!("  {:12} {}{of} …", self.name, HumanBytes(done)));
     }
 
     /// Ends the step with what came of it.
@@ -106,7 +108,7 @@ impl Step {
         }
         if !self.quiet {
             let seconds = self.started.elapsed().as_secs_f64();
-            anstream::eprintln!("  {:12} {outcome}  ({seconds:.1} s)", self.name);
+            output::tell(&format!("  {:12} {outcome}  ({seconds:.1} s)", self.name));
         }
     }
 }
@@ -139,7 +141,7 @@ impl source::fetch::Progress for Step {
         match &self.bar {
             Some(bar) => bar.println(line),
             None if self.quiet => {}
-            None => anstream::eprintln!("{line}"),
+            None => output::tell(&line),
         }
     }
 }

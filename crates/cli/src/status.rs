@@ -5,7 +5,7 @@ use std::path::Path;
 use linux::tty::Consoles;
 use machine::status::Status;
 
-use crate::args;
+use crate::{args, output};
 
 /// The last line of the first screen.
 const FOOTER: &str = "Nothing to log in to here. Ctrl-Alt-Del restarts the machine.\n";
@@ -17,9 +17,9 @@ pub fn verb(options: &args::Status, json: bool) -> anyhow::Result<()> {
         let screen = format!("\n{}{FOOTER}", status.render());
         Consoles::open(Path::new("/sys"), Path::new("/dev")).write(&screen);
     } else if json {
-        anstream::println!("{}", serde_json::to_string_pretty(&status)?);
+        output::print_json(&status)?;
     } else {
-        anstream::print!("{}", status.render());
+        output::print(&status.render())?;
     }
     Ok(())
 }

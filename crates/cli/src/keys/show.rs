@@ -7,6 +7,7 @@ use serde::Serialize;
 use source::keys::CertificateSummary;
 
 use crate::exit::{Code, WithCode};
+use crate::output;
 
 /// What each key is for.
 const ROLES: [(&str, &str); 3] = [
@@ -29,7 +30,12 @@ pub fn verb(folder: &Path, json: bool) -> anyhow::Result<()> {
         let file = format!("{name}.cer");
         let der = super::public(folder, &file)?;
         let certificate = CertificateSummary::read(&der)
-            .with_context(|| format!("the certificate {}", folder.join(file).display()))
+            .with_context(|| {
+                format!(
+                    "the certificate {} cannot be read",
+                    folder.join(file).display()
+                )
+            })
             .code(Code::Keys)?;
         Ok(Row {
             name,
@@ -39,22 +45,22 @@ pub fn verb(folder: &Path, json: bool) -> anyhow::Result<()> {
     };
     let rows: Vec<Row> = ROLES.into_iter().map(row).collect::<anyhow::Result<_>>()?;
     if json {
-        anstream::println!("{}", serde_json::to_string_pretty(&rows)?);
-        return Ok(());
+        return output::print_json(&rows);
     }
-    anstream::println!("Keys in {}/", folder.display());
+    let mut text = format!("Keys in {}/\n", folder.display());
     for row in rows {
-        let certificate = row.certificate;
-        anstream::println!("\n{:<4} {}", row.name, row.purpose);
-        anstream::println!("     {}", certificate.subject);
-        anstream::println!(
-            "     RSA {}, valid {} to {}",
+        let (certificate, indent) = (row.certificate, "     ");
+        let (first, second) = certificate.sha256.split_at(certificate.sha256.len() / 2);
+        text.push_str(&format!(
+            "\n{:<4} {}\n{indent}{}\n{indent}RSA {}, valid {} to {}\n\
+             {indent}SHA-256 {first}\n{indent}        {second}\n",
+            row.name,
+            row.purpose,
+            certificate.subject,
             certificate.rsa_bits,
             certificate.not_before,
             certificate.not_after
-        );
-        let (first, second) = certificate.sha256.split_at(certificate.sha256.len() / 2);
-        anstream::println!("     SHA-256 {first}\n             {second}");
+        ));
     }
-    Ok(())
+    output::print(&text)
 }

@@ -8,6 +8,8 @@ use std::sync::mpsc::Sender;
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
+use crate::output;
+
 /// Control-] ends the machine, as in telnet and virsh.
 const QUIT: u8 = 0x1d;
 
@@ -35,7 +37,9 @@ pub fn output(mut from: ChildStdout, mut log: Option<File>, show: bool, events: 
         if let Some(file) = &mut log
             && let Err(error) = file.write_all(bytes)
         {
-            anstream::eprintln!("the serial log cannot be written any more: {error}");
+            output::tell(&format!(
+                "the serial log cannot be written any more: {error}"
+            ));
             log = None;
         }
         if events.send(Event::Output(bytes.to_vec())).is_err() {

@@ -19,6 +19,7 @@ use anyhow::{Context, bail};
 
 use crate::args;
 use crate::exit::{Code, WithCode};
+use crate::output;
 use console::{Event, RawTerminal};
 use expect::Expectation;
 use qemu::{Accelerator, Machine};
@@ -89,13 +90,17 @@ fn run(options: &Options) -> anyhow::Result<()> {
         let what = format!("there is no disk image {}", options.disk.display());
         return Err(anyhow::anyhow!("{what}; 'sealboot build' makes one")).code(Code::Missing);
     }
+    fs::File::open(&options.disk)
+        .with_context(|| format!("the disk image {} cannot be read", options.disk.display()))
+        .code(Code::Failed)?;
     let firmware = firmware::find(Path::new("/"))
         .context(
             "no OVMF firmware with Secure Boot was found; install it with your package \
              manager (Debian and Ubuntu: apt-get install ovmf)",
         )
         .code(Code::Missing)?;
-    let folder = tempfile::tempdir().context("a folder for the machine's variables")?;
+    let folder = tempfile::tempdir()
+        .context("no temporary folder can be made for the machine's variables")?;
     let variables = folder.path().join("variables.fd");
     let enrolled = varstore::enrolled(&firmware.variables, &options.keys)?;
     let machine = Machine {
@@ -112,10 +117,11 @@ fn run(options: &Options) -> anyhow::Result<()> {
         accelerators.insert(0, Accelerator::Kvm);
     }
     for accelerator in accelerators {
-        fs::write(&variables, &enrolled).context("the machine's variable store")?;
+        fs::write(&variables, &enrolled)
+            .context("the machine's variable store cannot be written")?;
         match attempt(&machine, accelerator, options)? {
             (Ending::Silent, _) if accelerator == Accelerator::Kvm => {
-                anstream::eprintln!("KVM cannot start the firmware here; emulating instead");
+                output::tell("KVM cannot start the firmware here; emulating instead");
             }
             (ending, expectation) => return verdict(&ending, &expectation, options),
         }
@@ -128,18 +134,14 @@ fn attempt<'a>(
     accelerator: Accelerator,
     options: &'a Options,
 ) -> anyhow::Result<(Ending, Expectation<'a>)> {
+    // Before the machine is started: nothing may fail then, or it would go on alone.
+    let log = options.serial_log.as_deref().map(new_log).transpose()?;
     let mut child = start(machine, accelerator)?;
     let (sender, events) = mpsc::channel();
-    let log = options
-        .serial_log
-        .as_deref()
-        .map(fs::File::create)
-        .transpose();
-    let log = log.context("the serial log cannot be made")?;
     let show = !options.quiet;
     let raw = show.then(RawTerminal::enter).flatten();
     if raw.is_some() {
-        anstream::eprint!("Control-] ends the machine.\r\n");
+        output::tell("Control-] ends the machine.\r");
     }
     if let Some(from) = child.stdout.take() {
         let sender = sender.clone();
@@ -180,6 +182,12 @@ fn attempt<'a>(
     Ok((ending, expectation))
 }
 
+fn new_log(path: &Path) -> anyhow::Result<fs::File> {
+    fs::File::create(path)
+        .with_context(|| format!("the serial log {} cannot be made", path.display()))
+        .code(Code::Failed)
+}
+
 fn start(machine: &Machine, accelerator: Accelerator) -> anyhow::Result<Child> {
     // Under KVM a failure to start is expected on some hosts and the emulator comes next:
     // only the last attempt's complaints are worth showing.
@@ -205,11 +213,11 @@ fn start(machine: &Machine, accelerator: Accelerator) -> anyhow::Result<Child> {
 
 fn verdict(ending: &Ending, seen: &Expectation<'_>, options: &Options) -> anyhow::Result<()> {
     if std::io::stderr().is_terminal() {
-        anstream::eprintln!();
+        output::tell("");
     }
     let what = match (ending, seen.next()) {
         (Ending::Seen, _) => {
-            anstream::eprintln!("seen: {}", options.expect.join(", then "));
+            output::tell(&format!("seen: {}", options.expect.join(", then ")));
             return Ok(());
         }
         (Ending::Quit, _) | (Ending::Ended, None) => return Ok(()),
@@ -218,9 +226,9 @@ fn verdict(ending: &Ending, seen: &Expectation<'_>, options: &Options) -> anyhow
         (Ending::TimedOut, Some(text)) => format!("time ran out before {text:?} was printed"),
         (Ending::Silent, _) => "the machine printed nothing at all".to_owned(),
     };
-    Err(anyhow::anyhow!(
-        "{what}; the last it printed:\n{}",
-        seen.tail()
-    ))
-    .code(Code::Unexpected)
+    let last = match seen.tail() {
+        tail if tail.is_empty() => String::new(),
+        tail => format!("; the last it printed:\n{tail}"),
+    };
+    Err(anyhow::anyhow!("{what}{last}")).code(Code::Unexpected)
 }

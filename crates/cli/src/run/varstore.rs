@@ -14,13 +14,18 @@ use crate::keys;
 
 /// The blank store with the keys in it.
 pub fn enrolled(blank: &Path, folder: &Path) -> anyhow::Result<Vec<u8>> {
-    let template =
-        fs::read(blank).with_context(|| format!("the firmware's {}", blank.display()))?;
+    let template = fs::read(blank)
+        .with_context(|| format!("the firmware's {} cannot be read", blank.display()))?;
     let mut variables = Vec::new();
     for variable in [PK, KEK, DB] {
         let file = format!("{}.auth", variable.name);
         let auth = read_auth(&keys::public(folder, &file)?)
-            .with_context(|| format!("the signed variable {}", folder.join(file).display()))
+            .with_context(|| {
+                format!(
+                    "the signed variable {} cannot be used",
+                    folder.join(file).display()
+                )
+            })
             .code(Code::Keys)?;
         variables.push(with(&variable, auth.time, auth.data));
     }
@@ -28,7 +33,12 @@ pub fn enrolled(blank: &Path, folder: &Path) -> anyhow::Result<Vec<u8>> {
         variables.push(with(&variable, Timestamp::default(), vec![value]));
     }
     varstore::write(&template, &variables)
-        .with_context(|| format!("the firmware's blank variable store {}", blank.display()))
+        .with_context(|| {
+            format!(
+                "the firmware's blank variable store {} cannot be used",
+                blank.display()
+            )
+        })
         .code(Code::Missing)
 }
 
