@@ -9,7 +9,13 @@ use crate::exit;
 /// Turns a container image and a kernel package into an operating system that a PC's firmware
 /// verifies from the first instruction to the last file.
 #[derive(Debug, Parser)]
-#[command(name = "sealboot", version, arg_required_else_help = true, after_long_help = exit::table())]
+#[command(
+    name = "sealboot",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 80
+)]
+#[command(after_long_help = exit::table())]
 pub struct Arguments {
     /// Print results as JSON on standard output
     #[arg(long, global = true)]

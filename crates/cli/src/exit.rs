@@ -1,6 +1,12 @@
-//! The exit codes: a closed set, documented by `sealboot help exit-codes`.
+//! The exit codes: a closed set, documented by `sealboot --help`.
+//!
+//! What a mirror does wrong is [`Code::Network`] when another try may help (no answer, a cut
+//! connection, 404, an error page's status, an answer that is not HTTP), and [`Code::Refused`]
+//! when bytes came and are not believed (signature, date, replay, size, hash, a login page in
+//! place of the file).
 
 use std::fmt;
+use std::io::{self, ErrorKind};
 
 /// What a program that calls sealboot can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,11 +90,36 @@ impl Failure {
 pub trait WithCode<T> {
     /// The value, or the error with that code.
     fn code(self, code: Code) -> anyhow::Result<T>;
+
+    /// The value, or the error with the code that a local input deserves: see [`of_input`].
+    fn input_code(self) -> anyhow::Result<T>;
 }
 
 impl<T, E: Into<anyhow::Error>> WithCode<T> for Result<T, E> {
     fn code(self, code: Code) -> anyhow::Result<T> {
         self.map_err(|error| Failure::new(code, error).into())
+    }
+
+    fn input_code(self) -> anyhow::Result<T> {
+        self.map_err(|error| {
+            let error = error.into();
+            Failure::new(of_input(&error), error).into()
+        })
+    }
+}
+
+/// The code of an error about a file of this machine that goes into a release. The system says
+/// that it is not there: missing. The system says anything else: failed. The system gave its
+/// bytes, and they are no good: refused.
+pub fn of_input(error: &anyhow::Error) -> Code {
+    let mut system = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .filter(|error| error.raw_os_error().is_some());
+    match system.next().map(io::Error::kind) {
+        Some(ErrorKind::NotFound | ErrorKind::NotADirectory) => Code::Missing,
+        None | Some(ErrorKind::IsADirectory) => Code::Refused,
+        Some(_) => Code::Failed,
     }
 }
 
@@ -105,7 +136,7 @@ pub fn explain(error: &anyhow::Error) -> String {
     let mut lines: Vec<String> = Vec::new();
     for cause in error.chain() {
         let line = cause.to_string();
-        if lines.last().is_none_or(|last| !last.contains(&line)) {
+        if !lines.iter().any(|said| said.contains(&line)) {
             lines.push(line);
         }
     }
@@ -137,6 +168,21 @@ mod tests {
             "the index cannot be had\n  because: no route"
         );
         assert_eq!(code_of(&anyhow::anyhow!("plain")), Code::Failed);
+    }
+
+    #[test]
+    fn the_system_is_told_apart_from_what_it_read() {
+        let from_system = |number| anyhow::Error::from(io::Error::from_raw_os_error(number));
+        let cases = [
+            (from_system(2).context("a file"), Code::Missing),
+            (from_system(13), Code::Failed),
+            (from_system(21), Code::Refused),
+            (io::Error::other("bad xz").into(), Code::Refused),
+            (anyhow::anyhow!("no tar"), Code::Refused),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(of_input(&error), expected, "{error:#}");
+        }
     }
 
     #[test]

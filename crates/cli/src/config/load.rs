@@ -9,6 +9,9 @@ use super::{Config, Source};
 /// The name looked for when `--config` is not given.
 pub const FILE_NAME: &str = "sealboot.toml";
 
+/// The most room on the boot partition, in MiB: 1 TiB, half of what FAT32 can have.
+const MOST_FREE: u64 = 1 << 20;
+
 /// What is wrong with the configuration.
 #[derive(Debug, PartialEq)]
 pub struct Wrong {
@@ -41,7 +44,8 @@ pub fn load(path: Option<&Path>) -> anyhow::Result<Config> {
     let default = Path::new(FILE_NAME);
     let path = match path {
         Some(path) => path,
-        None if default.exists() => default,
+        // Whatever has the name is meant, even what cannot be read: only nothing is nothing.
+        None if default.symlink_metadata().is_ok() => default,
         None => return parse("", "the built-in configuration", Path::new("")).map_err(Into::into),
     };
     let text = std::fs::read_to_string(path)
@@ -54,7 +58,7 @@ pub fn load(path: Option<&Path>) -> anyhow::Result<Config> {
 pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Config, Wrong> {
     let mut config: Config = toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(0, |span| line_of(text, span.start));
-        let what = error.message().trim_end().to_owned();
+        let what = plain(error.message().trim_end());
         Wrong {
             file: file.to_owned(),
             line,
@@ -78,11 +82,12 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Config, Wrong> {
         None => Ok(config),
         Some((key, what)) => {
             let line = line_of_key(text, key);
+            let found = text.lines().nth(line.wrapping_sub(1)).map(str::trim);
             Err(Wrong {
                 file: file.to_owned(),
                 line,
                 what: format!("{key}: {what}"),
-                hint: None,
+                hint: found.map(|found| format!("found: {found}")),
             })
         }
     }
@@ -130,6 +135,11 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
     }
     let version = config.version.as_deref().unwrap_or("1");
     let block = config.image.block_size;
+    let is_url = |mirror: &Option<String>| {
+        let mirror = mirror.as_deref().unwrap_or("http://");
+        mirror.starts_with("http://") || mirror.starts_with("https://")
+    };
+    let url_rule = "an address that starts with http:// or https:// is needed";
     let rows = [
         (
             "name",
@@ -140,6 +150,17 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
             "version",
             contract::manifest::is_word(version),
             contract::manifest::VERSION_RULE,
+        ),
+        ("debian.mirror", is_url(&config.debian.mirror), url_rule),
+        (
+            "debian.security_mirror",
+            is_url(&config.debian.security_mirror),
+            url_rule,
+        ),
+        (
+            "disk.free",
+            config.disk.free <= MOST_FREE,
+            "0 to 1048576 (MiB) is needed",
         ),
         (
             "kernel.source",
@@ -191,6 +212,15 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
 fn is_os_release_id(name: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
     (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+/// The parser's words, without the names of Rust's types.
+fn plain(message: &str) -> String {
+    let mut message = message.to_owned();
+    for integer in ["i32", "u32", "u64"] {
+        message = message.replace(&format!("expected {integer}"), "expected a whole number");
+    }
+    message
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

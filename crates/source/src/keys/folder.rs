@@ -28,27 +28,29 @@ pub enum WriteError {
 }
 
 impl KeySet {
+    /// Whether [`Self::write`] would find something in `folder` that it does not overwrite.
+    pub fn check_folder(folder: &Path) -> Result<(), WriteError> {
+        match fs::read_dir(folder) {
+            Ok(mut entries) => match entries.next() {
+                None => Ok(()),
+                Some(entry) => {
+                    let entry = entry.map_err(wrong(folder))?;
+                    Err(WriteError::Exists(entry.path()))
+                }
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                Err(WriteError::Exists(folder.to_owned()))
+            }
+            Err(error) => Err(wrong(folder)(error)),
+        }
+    }
+
     /// Writes all files to `folder`, which must not exist or be empty. The folder gets mode 0700,
     /// private keys 0600, other files 0644, whatever the umask is.
     pub fn write(&self, folder: &Path) -> Result<(), WriteError> {
-        let wrong = |path: &Path| {
-            let path = path.to_owned();
-            move |source| WriteError::Write { path, source }
-        };
         // 1. Nothing may be there.
-        match fs::read_dir(folder) {
-            Ok(mut entries) => {
-                if let Some(entry) = entries.next() {
-                    let entry = entry.map_err(wrong(folder))?;
-                    return Err(WriteError::Exists(entry.path()));
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-                return Err(WriteError::Exists(folder.to_owned()));
-            }
-            Err(error) => return Err(wrong(folder)(error)),
-        }
+        Self::check_folder(folder)?;
 
         // 2. A folder beside it, on the same filesystem; it is removed when anything fails.
         let parent = match folder.parent() {
@@ -59,7 +61,8 @@ impl KeySet {
             .prefix(".keys-")
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(parent)
-            .map_err(wrong(parent))?;
+            // Its own message names the temporary folder, which nobody asked for.
+            .map_err(|error| wrong(parent)(error.kind().into()))?;
         fs::set_permissions(beside.path(), Permissions::from_mode(0o700))
             .map_err(wrong(beside.path()))?;
         for file in &self.files {
@@ -73,6 +76,11 @@ impl KeySet {
         let _ = beside.keep();
         sync(parent).map_err(wrong(parent))
     }
+}
+
+fn wrong(path: &Path) -> impl FnOnce(io::Error) -> WriteError {
+    let path = path.to_owned();
+    move |source| WriteError::Write { path, source }
 }
 
 fn write_file(folder: &Path, file: &KeyFile) -> io::Result<()> {
