@@ -6,22 +6,29 @@ use source::tree::Tree;
 
 use crate::exit::{Code, WithCode};
 
-/// Seconds since 1970, as far as a squashfs can tell them: `SOURCE_DATE_EPOCH` (reproducible-builds.org), else the newest file.
-pub fn epoch<'a>(trees: impl IntoIterator<Item = &'a Tree>) -> anyhow::Result<u32> {
-    if let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") {
-        let value = value.to_string_lossy();
-        return value
-            .parse()
-            .with_context(|| {
-                format!("SOURCE_DATE_EPOCH is {value:?}; seconds since 1970 are needed")
-            })
-            .code(Code::Usage);
-    }
+/// `SOURCE_DATE_EPOCH` (reproducible-builds.org), if it is set: seconds since 1970, as far as a
+/// squashfs can tell them.
+pub fn given() -> anyhow::Result<Option<u32>> {
+    let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") else {
+        return Ok(None);
+    };
+    let value = value.to_string_lossy();
+    let wrong = |_| {
+        anyhow::anyhow!(
+            "SOURCE_DATE_EPOCH is {value:?}; seconds since 1970, 0 to 4294967295, are needed"
+        )
+    };
+    let epoch = value.parse().map_err(wrong).code(Code::Usage)?;
+    Ok(Some(epoch))
+}
+
+/// The time of the newest file, in seconds since 1970.
+pub fn newest<'a>(trees: impl IntoIterator<Item = &'a Tree>) -> u32 {
     let times = trees
         .into_iter()
         .flat_map(Tree::iter)
         .map(|(_, _, node)| node.metadata.mtime);
-    Ok(u32::try_from(times.max().unwrap_or(0).max(0)).unwrap_or(u32::MAX))
+    u32::try_from(times.max().unwrap_or(0).max(0)).unwrap_or(u32::MAX)
 }
 
 /// The day as a version: `2026.11.21`.

@@ -11,6 +11,7 @@ use source::tree::Tree;
 
 use super::plan::Plan;
 use super::staging::Staging;
+use crate::exit::WithCode;
 use crate::keys::OwnerKeys;
 use crate::progress::{self, Progress};
 
@@ -51,7 +52,8 @@ pub fn write(
     let built = image::build(tree, &mut file, &options, &mut |at| {
         step.bytes(at.done, at.total)
     })
-    .with_context(|| format!("the image {file_name}"))?;
+    .with_context(|| format!("the image {file_name} cannot be made"))
+    .input_code()?;
     let root_hash = hex(&built.root_hash);
     staging.write(&esp::root_hash_file(name.as_str()), root_hash.as_bytes())?;
     let signature = keys.sign_detached(root_hash.as_bytes())?;

@@ -1,5 +1,8 @@
 //! From the configured sources to trees.
 
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,7 +17,7 @@ use super::plan::Plan;
 use super::root;
 use crate::config::{Follow, Source, SourceKind};
 use crate::exit::{Code, Failure, WithCode};
-use crate::progress::Progress;
+use crate::progress::{Progress, Step};
 
 /// What a release is made of.
 pub struct Inputs {
@@ -24,18 +27,28 @@ pub struct Inputs {
     pub firmware: Option<Tree>,
     /// Root, without what every root gets.
     pub root: Tree,
-    /// systemd-stub.
+    /// Where systemd-stub is.
     pub stub: Tree,
+    /// os-release(5) for the UKI, when one is configured.
+    pub os_release: Option<String>,
+    /// Processor microcode, when it is configured.
+    pub microcode: Option<Vec<u8>>,
 }
 
 /// Fetches, checks and merges every source.
 pub fn gather(plan: &Plan, progress: &Progress) -> anyhow::Result<Inputs> {
+    // What is small and local comes first: a mistake shows before anything is fetched.
+    let uki = &plan.config.uki;
+    let os_release = read_named("uki.os_release", &uki.os_release, |path| {
+        fs::read_to_string(path)
+    })?;
+    let microcode = read_named("uki.microcode", &uki.microcode, |path| fs::read(path))?;
     let archive = plan
         .needs_archive()
         .then(|| OpenArchive::open(plan, progress))
         .transpose()?;
-    let merge = |name: &str, base: Tree, sources: &[Source]| {
-        merge(name, base, sources, archive.as_ref(), progress)
+    let merge = |names: (&str, &str), base: Tree, sources: &[Source]| {
+        merge(names, base, sources, archive.as_ref(), progress)
     };
     let config = &plan.config;
     let mut base = Tree::new();
@@ -51,19 +64,44 @@ pub fn gather(plan: &Plan, progress: &Progress) -> anyhow::Result<Inputs> {
         root::first_screen(&mut base, own_program()?)?;
     }
     let firmware = (!config.firmware.source.is_empty())
-        .then(|| merge("firmware", Tree::new(), &config.firmware.source))
+        .then(|| {
+            merge(
+                ("firmware", "firmware.source"),
+                Tree::new(),
+                &config.firmware.source,
+            )
+        })
         .transpose()?;
     Ok(Inputs {
-        kernel: merge("kernel", Tree::new(), &config.kernel.source)?,
+        kernel: merge(
+            ("kernel", "kernel.source"),
+            Tree::new(),
+            &config.kernel.source,
+        )?,
         firmware,
-        root: merge("root", base, &config.root.source)?,
-        stub: merge("stub", Tree::new(), &config.uki.stub)?,
+        root: merge(("root", "root.source"), base, &config.root.source)?,
+        stub: merge(("stub", "uki.stub"), Tree::new(), &config.uki.stub)?,
+        os_release,
+        microcode,
     })
+}
+
+/// The content of the file that `key` of the configuration names, if it names one.
+fn read_named<T>(
+    key: &str,
+    path: &Option<PathBuf>,
+    read: impl Fn(&Path) -> io::Result<T>,
+) -> anyhow::Result<Option<T>> {
+    let Some(path) = path else { return Ok(None) };
+    let content = read(path)
+        .with_context(|| format!("{key}: {} cannot be read", path.display()))
+        .input_code()?;
+    Ok(Some(content))
 }
 
 /// This very program: what the first screen is drawn with.
 fn own_program() -> anyhow::Result<Vec<u8>> {
-    std::fs::read("/proc/self/exe").context("this program's own file cannot be read")
+    fs::read("/proc/self/exe").context("this program's own file cannot be read")
 }
 
 /// A directory that an ordinary user filled, for a machine where root owns everything.
@@ -93,7 +131,9 @@ impl OpenArchive {
             suites: debian.suites.clone(),
             components: debian.components.clone(),
             architecture: debian.architecture.clone(),
-            keyring: keyring.context("the archive's keyring").code(Code::Usage)?,
+            keyring: keyring
+                .context("the keys that debian.keyrings names cannot be used")
+                .input_code()?,
             allow_older: debian.allow_older,
             allow_expired: debian.allow_expired,
         };
@@ -106,7 +146,7 @@ impl OpenArchive {
         let step = progress.step("archive");
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
-            .context("this machine's clock")?;
+            .context("this machine's clock says that it is before 1970; set it")?;
         let index = archive
             .index(&client, now.as_secs(), &step)
             .map_err(coded)?;
@@ -146,14 +186,15 @@ fn coded(error: debian::Error) -> Failure {
             fetch::Error::Size { .. } | fetch::Error::Digest { .. } => Code::Refused,
             _ => Code::Network,
         },
-        debian::Error::Resolve(_) => Code::Missing,
+        debian::Error::Resolve(_) | debian::Error::NoPackages { .. } => Code::Missing,
         _ => Code::Refused,
     };
     Failure::new(code, error)
 }
 
+/// Merges the sources that `key` of the configuration lists; `name` is what people see.
 fn merge(
-    name: &str,
+    (name, key): (&str, &str),
     mut tree: Tree,
     sources: &[Source],
     archive: Option<&OpenArchive>,
@@ -161,40 +202,54 @@ fn merge(
 ) -> anyhow::Result<Tree> {
     let step = progress.step(name);
     let mut layers = 0;
-    for source in sources {
-        let kind = source
-            .kind()
-            .map_err(anyhow::Error::msg)
-            .code(Code::Usage)?;
-        match (kind, archive) {
-            (SourceKind::Debian(names, follow, without), Some(archive)) => {
-                for deb in archive.packages(names, follow, without, &step)? {
-                    layers += 1;
-                    tree.add_layer(Arc::new(deb)).code(Code::Refused)?;
-                }
-            }
-            // A plan with such a source has opened the archive.
-            (SourceKind::Debian(..), None) => {}
-            (SourceKind::Debs(paths), _) => {
-                for path in paths {
-                    layers += 1;
-                    let deb = Deb::open(path).code(Code::Refused)?;
-                    tree.add_layer(Arc::new(deb)).code(Code::Refused)?;
-                }
-            }
-            (SourceKind::Tar(path), _) => {
-                layers += 1;
-                let tar = TarFile::new(path, LayerKind::Archive);
-                tree.add_layer(Arc::new(tar)).code(Code::Refused)?;
-            }
-            (SourceKind::Directory(path), _) => {
-                layers += 1;
-                tree.overlay(&directory::read(path, AS_ROOT).code(Code::Missing)?)?;
-            }
-        }
+    for (index, source) in sources.iter().enumerate() {
+        layers += add(&mut tree, source, archive, &step)
+            .with_context(|| format!("{key}, entry {}, cannot be taken in", index + 1))?;
     }
     let totals = tree.totals();
     let size = crate::progress::size(totals.bytes);
     step.done(&format!("{layers} layers, {} files, {size}", totals.files));
     Ok(tree)
+}
+
+/// Adds one source; returns how many layers it has.
+fn add(
+    tree: &mut Tree,
+    source: &Source,
+    archive: Option<&OpenArchive>,
+    step: &Step,
+) -> anyhow::Result<usize> {
+    let kind = source
+        .kind()
+        .map_err(anyhow::Error::msg)
+        .code(Code::Usage)?;
+    match (kind, archive) {
+        (SourceKind::Debian(names, follow, without), Some(archive)) => {
+            let debs = archive.packages(names, follow, without, step)?;
+            let layers = debs.len();
+            for deb in debs {
+                tree.add_layer(Arc::new(deb)).input_code()?;
+            }
+            Ok(layers)
+        }
+        // A plan with such a source has opened the archive.
+        (SourceKind::Debian(..), None) => Ok(0),
+        (SourceKind::Debs(paths), _) => {
+            for path in paths {
+                let deb = Deb::open(path).input_code()?;
+                tree.add_layer(Arc::new(deb)).input_code()?;
+            }
+            Ok(paths.len())
+        }
+        (SourceKind::Tar(path), _) => {
+            let tar = TarFile::new(path, LayerKind::Archive);
+            tree.add_layer(Arc::new(tar)).input_code()?;
+            Ok(1)
+        }
+        (SourceKind::Directory(path), _) => {
+            let directory = directory::read(path, AS_ROOT).input_code()?;
+            tree.overlay(&directory).input_code()?;
+            Ok(1)
+        }
+    }
 }

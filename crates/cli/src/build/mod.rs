@@ -3,6 +3,7 @@
 mod date;
 mod images;
 mod inputs;
+mod kernel;
 mod plan;
 mod release;
 mod root;
@@ -14,6 +15,7 @@ use crate::args;
 use crate::config::{self, Config};
 use crate::exit::{Code, WithCode};
 use crate::keys;
+use crate::output;
 use crate::progress::{self, Progress};
 use plan::Plan;
 use staging::Staging;
@@ -23,24 +25,23 @@ pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()
     let mut config = config::load(options.config.as_deref()).code(Code::Usage)?;
     fill_in_mirrors(&mut config);
     if options.print_config {
-        anstream::print!("{}", config::print(&config)?);
-        return Ok(());
+        return output::print(&config::print(&config)?);
     }
-    let plan = Plan::new(config, options);
+    let plan = Plan::new(config, options, date::given()?);
+    if options.dry_run {
+        return output::print(&format!("The plan:\n{plan}"));
+    }
     let progress = Progress::new(quiet);
     progress.say(&format!("The plan:\n{plan}"));
-    if options.dry_run {
-        return Ok(());
-    }
 
     let keys = keys::open(&plan.config.keys.folder, &options.passphrase)?;
-    let mut staging = Staging::open(&plan.out)?;
+    let mut staging = Staging::open(&plan.out, release::possible_files())?;
     let inputs = inputs::gather(&plan, &progress)?;
     let release = release::build(&plan, inputs, &keys, &mut staging, &progress)?;
-    staging.publish(&release::possible_files())?;
+    staging.publish()?;
 
     if json {
-        anstream::println!("{}", serde_json::to_string_pretty(&release)?);
+        output::print_json(&release)?;
     } else {
         progress.say(&format!(
             "Release {} is in {}/:",

@@ -20,11 +20,13 @@ pub struct Plan {
     pub cache: PathBuf,
     /// Use no network.
     pub offline: bool,
+    /// The release's date, seconds since 1970; when not set, that of the newest file.
+    pub epoch: Option<u32>,
 }
 
 impl Plan {
     /// Settles what configuration and command line leave open.
-    pub fn new(mut config: Config, options: &args::Build) -> Self {
+    pub fn new(mut config: Config, options: &args::Build, epoch: Option<u32>) -> Self {
         if let Some(folder) = &options.keys {
             config.keys.folder = folder.clone();
         }
@@ -37,6 +39,7 @@ impl Plan {
             out: options.out.clone(),
             cache,
             offline: options.offline,
+            epoch,
         }
     }
 
@@ -66,15 +69,19 @@ fn cache_folder(out: &Path) -> PathBuf {
     };
     let base = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
     let base = base.or_else(|| set("HOME").map(|home| home.join(".cache")));
-    let usable = |path: &PathBuf| std::fs::create_dir_all(path).is_ok() && writable(path);
     base.map(|base| base.join("sealboot"))
-        .filter(usable)
+        .filter(|path| usable(path))
         .unwrap_or_else(|| out.join("cache"))
 }
 
-fn writable(folder: &Path) -> bool {
+/// Whether a folder can be written to, or made. A plan makes nothing, so the nearest folder that
+/// is there tells.
+fn usable(folder: &Path) -> bool {
     use rustix::fs::{Access, access};
-    access(folder, Access::WRITE_OK).is_ok()
+    let there = folder.ancestors().find(|path| path.exists());
+    there.is_some_and(|path| {
+        path.is_dir() && access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+    })
 }
 
 impl fmt::Display for Plan {
@@ -168,6 +175,7 @@ mod tests {
             out: PathBuf::from("out"),
             cache: PathBuf::from("/home/owner/.cache/sealboot"),
             offline: false,
+            epoch: None,
         };
         let text = plan.to_string();
         assert!(

@@ -1,10 +1,9 @@
 //! Kernel, images, manifest, initrd, UKI and disk: one signed release.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::Context;
-use artifact::initrd::{ChosenModules, DEFAULT_MODULES, Initrd, InitrdParts};
+use artifact::initrd::{Initrd, InitrdParts};
 use artifact::uki;
 use contract::boot::{Boot, RootHashSignatures};
 use contract::esp;
@@ -12,13 +11,14 @@ use contract::manifest::{ImageName, Manifest};
 use media::disk::{DiskOptions, DiskPlan, FileOnSlot};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use source::kernel::{Kernel, ModuleSet, Storage};
+use source::kernel::Storage;
+use source::tree::{self, Tree};
 
 use super::inputs::Inputs;
 use super::plan::Plan;
 use super::staging::Staging;
-use super::{date, images, root};
-use crate::exit::{Code, WithCode};
+use super::{date, images, kernel, root};
+use crate::exit::{Code, Failure, WithCode};
 use crate::keys::OwnerKeys;
 use crate::progress::{self, Progress};
 
@@ -27,6 +27,9 @@ const UKI: &str = "kernel.efi";
 
 /// The disk image's file name.
 const DISK: &str = "disk.img";
+
+/// The largest systemd-stub that is read, in bytes; Debian's has 100 KiB.
+const MOST_STUB: u64 = 16 << 20;
 
 /// What came out.
 #[derive(Debug, Serialize)]
@@ -82,22 +85,25 @@ pub fn build(
         Some(&inputs.root),
         Some(&inputs.stub),
     ];
-    let epoch = date::epoch(trees.into_iter().flatten())?;
+    let epoch = plan.epoch;
+    let epoch = epoch.unwrap_or_else(|| date::newest(trees.into_iter().flatten()));
     let version = config
         .version
         .clone()
         .map_or_else(|| date::version(epoch), Ok)?;
 
     let step = progress.step("modules");
-    let kernel =
-        Kernel::find(&inputs.kernel, config.kernel.version.as_deref()).code(Code::Missing)?;
-    let modules = ModuleSet::read(&inputs.kernel, &kernel).code(Code::Refused)?;
+    let kernel = kernel::find(&inputs.kernel, config.kernel.version.as_deref())?;
+    let modules = kernel::modules(&inputs.kernel, &kernel, config)?;
+    let chosen = kernel::choose(&modules, &inputs.kernel, &config.initrd.modules)?;
     step.done(&format!(
         "kernel {}, {} modules indexed",
         kernel.version,
         modules.modules.len()
     ));
-    root::complete(&mut inputs.root, &kernel.version)?;
+    root::complete(&mut inputs.root, &kernel.version).input_code()?;
+    root::check_init(&inputs.root, &config.root.init)?;
+    let stub = stub(&inputs.stub, &config.uki.stub_path)?;
 
     let seed = seed(&version, &kernel.version, epoch);
     let settings = images::Settings {
@@ -110,12 +116,15 @@ pub fn build(
         kernel: kernel.version.clone(),
         images: Vec::new(),
     };
-    let modules_tree = modules.image_tree(&inputs.kernel, Storage::default())?;
+    let modules_tree = modules
+        .image_tree(&inputs.kernel, Storage::default())
+        .input_code()?;
     let firmware_tree = inputs
         .firmware
         .as_ref()
         .map(|tree| {
-            let missing = "the firmware sources hold no usr/lib/firmware";
+            let missing = "firmware.source has no usr/lib/firmware; \
+                           'source = []' in [firmware] makes a release without firmware";
             tree.subtree("usr/lib/firmware")
                 .context(missing)
                 .code(Code::Missing)
@@ -150,20 +159,6 @@ pub fn build(
         check: config.image.check,
     };
     let step = progress.step("initrd");
-    let more = config.initrd.modules.iter().map(String::as_str);
-    let chosen = ChosenModules::choose(&modules, &inputs.kernel, DEFAULT_MODULES, more)?;
-    if let Some(name) = config
-        .initrd
-        .modules
-        .iter()
-        .find(|name| chosen.missing.contains(name))
-    {
-        let what = format!(
-            "initrd.modules names {name:?}, which kernel {} has not",
-            kernel.version
-        );
-        return Err(anyhow::anyhow!(what)).code(Code::Missing);
-    }
     let parts = InitrdParts {
         init: crate::INIT,
         manifest: &manifest_json,
@@ -176,26 +171,8 @@ pub fn build(
     step.done(&progress::size(initrd.bytes.len() as u64));
 
     let step = progress.step("UKI");
-    let stub = inputs
-        .stub
-        .read(&config.uki.stub_path, 16 << 20)
-        .code(Code::Missing)?;
-    let os_release = match &config.uki.os_release {
-        None => os_release(&config.name, &version, &kernel.version),
-        Some(path) => std::fs::read_to_string(path)
-            .with_context(|| reading(path))
-            .code(Code::Missing)?,
-    };
-    let microcode = config
-        .uki
-        .microcode
-        .as_ref()
-        .map(|path| {
-            std::fs::read(path)
-                .with_context(|| reading(path))
-                .code(Code::Missing)
-        })
-        .transpose()?;
+    let os_release = inputs.os_release;
+    let os_release = os_release.unwrap_or_else(|| os_release_of(&config.name, &version, &kernel.version));
     let uki = uki::build(
         &stub,
         &uki::Parts {
@@ -203,12 +180,18 @@ pub fn build(
             cmdline: &config.uki.command_line,
             uname: &kernel.version,
             sbat: uki::DEFAULT_SBAT,
-            ucode: microcode.as_deref(),
+            ucode: inputs.microcode.as_deref(),
             initrd: &initrd.bytes,
             linux: &kernel.image,
         },
         keys.db(),
     )
+    .with_context(|| {
+        format!(
+            "the UKI cannot be made of the stub {} and the kernel {}",
+            config.uki.stub_path, kernel.image_path
+        )
+    })
     .code(Code::Refused)?;
     staging.write(UKI, &uki)?;
     step.done(&format!("{}, signed", progress::size(uki.len() as u64)));
@@ -254,20 +237,19 @@ fn disk(
             files.push(in_release(&file)?);
         }
     }
-    for (name, bytes) in keys.for_enrolment()? {
-        files.push(FileOnSlot::from_bytes(
-            format!("{}/{name}", esp::KEYS),
-            bytes,
-        ));
+    for (name, bytes) in keys.for_enrolment() {
+        let path = format!("{}/{name}", esp::KEYS);
+        files.push(FileOnSlot::from_bytes(path, bytes.clone()));
     }
     let config = &plan.config.disk;
-    Ok(DiskPlan::new(DiskOptions {
+    DiskPlan::new(DiskOptions {
         free: config.free << 20,
         partition_name: config.partition_name.clone(),
         volume_label: config.volume_label.clone(),
         ..DiskOptions::new(files, seed, i64::from(epoch))
     })
-    .code(Code::Usage)?)
+    .context("the release does not fit on a disk")
+    .code(Code::Refused)
 }
 
 /// What GUIDs and salts of this release come from: different for different releases, the same
@@ -284,13 +266,21 @@ fn seed(version: &str, kernel: &str, epoch: u32) -> [u8; 32] {
 }
 
 /// os-release(5) for the UKI, when none is configured.
-fn os_release(name: &str, version: &str, kernel: &str) -> String {
+fn os_release_of(name: &str, version: &str, kernel: &str) -> String {
     format!(
         "ID=\"{name}\"\nNAME=\"{name}\"\nPRETTY_NAME=\"{name} {version} (kernel {kernel})\"\n\
          VERSION_ID=\"{version}\"\nIMAGE_ID=\"{name}\"\nIMAGE_VERSION=\"{version}\"\n"
     )
 }
 
-fn reading(path: &Path) -> String {
-    format!("{} cannot be read", path.display())
+/// systemd-stub, from its tree.
+fn stub(tree: &Tree, path: &str) -> anyhow::Result<Vec<u8>> {
+    tree.read(path, MOST_STUB).map_err(|error| {
+        let code = match &error {
+            tree::Error::Path { .. } => Code::Missing,
+            _ => Code::Refused,
+        };
+        let what = "systemd-stub cannot be read: uki.stub is where, uki.stub_path its path there";
+        Failure::new(code, anyhow::Error::from(error).context(what)).into()
+    })
 }

@@ -1,6 +1,9 @@
 //! What a root made of packages lacks to be a machine's root, added without running a script.
 
-use source::tree::{Error, Tree};
+use anyhow::Context;
+use source::tree::{Error, Node, Tree};
+
+use crate::exit::{Code, WithCode};
 
 /// Links that Debian's base-files package brings: everything lives in `usr` (UAPI group, Linux
 /// file system hierarchy). Packages without base-files need them all the same, for the program
@@ -66,6 +69,21 @@ pub fn complete(tree: &mut Tree, kernel: &str) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Whether the program that is to become PID 1 is there and can be started.
+pub fn check_init(tree: &Tree, init: &str) -> anyhow::Result<()> {
+    let real = tree
+        .resolve(init)
+        .with_context(|| format!("root.init is {init}, and root.source does not have it"))
+        .code(Code::Missing)?;
+    let mode = |node: &Node| node.content().map(|_| node.metadata.mode);
+    let what = match tree.get(&real).and_then(mode) {
+        Some(mode) if mode & 0o111 != 0 => return Ok(()),
+        Some(mode) => format!("has mode {mode:o} and cannot be run; chmod +x it"),
+        None => "is no regular file".to_owned(),
+    };
+    Err(anyhow::anyhow!("root.init is {init}, which {what}")).code(Code::Refused)
 }
 
 #[cfg(test)]

@@ -22,18 +22,38 @@ pub struct Staging {
     _lock: File,
     corner: tempfile::TempDir,
     names: Vec<String>,
+    /// Names that a release can have.
+    possible: Vec<String>,
 }
 
 impl Staging {
     /// Makes `out` if need be, locks it, and clears away what a killed build left there.
-    pub fn open(out: &Path) -> anyhow::Result<Self> {
-        Self::prepare(out)
-            .with_context(|| format!("the output folder {} cannot be used", out.display()))
+    /// `possible` are all names that a release can have: those are the build's to replace.
+    pub fn open(out: &Path, possible: Vec<String>) -> anyhow::Result<Self> {
+        let cannot = || {
+            format!(
+                "the output folder {} cannot be used; --out names another",
+                out.display()
+            )
+        };
+        Self::prepare(out, possible)
+            .with_context(cannot)
             .code(Code::Failed)
     }
 
-    fn prepare(out: &Path) -> anyhow::Result<Self> {
+    fn prepare(out: &Path, possible: Vec<String>) -> anyhow::Result<Self> {
+        if out.exists() && !out.is_dir() {
+            bail!("it is not a folder");
+        }
         fs::create_dir_all(out)?;
+        // A file cannot take a folder's place, and half a release in its place is none.
+        let places = possible.iter().map(|name| out.join(name));
+        if let Some(folder) = places.into_iter().find(|place| place.is_dir()) {
+            bail!(
+                "{} is a folder, where a file has to go; move it away",
+                folder.display()
+            );
+        }
         let lock = File::open(out)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
@@ -46,12 +66,15 @@ impl Staging {
                 fs::remove_dir_all(entry.path())?;
             }
         }
-        let corner = tempfile::Builder::new().prefix(PREFIX).tempdir_in(out)?;
+        let corner = tempfile::Builder::new().prefix(PREFIX).tempdir_in(out);
+        // Its own message names the temporary folder, which nobody asked for.
+        let corner = corner.map_err(|error| io::Error::from(error.kind()))?;
         Ok(Self {
             out: out.to_owned(),
             _lock: lock,
             corner,
             names: Vec::new(),
+            possible,
         })
     }
 
@@ -103,14 +126,15 @@ impl Staging {
         self.names.iter().map(size).collect()
     }
 
-    /// Puts everything in its place, after it has reached the disk. `gone` are names of an
-    /// earlier release that this one does not have.
-    pub fn publish(self, gone: &[String]) -> anyhow::Result<()> {
+    /// Puts everything in its place, after it has reached the disk. What an earlier release had
+    /// and this one has not goes away.
+    pub fn publish(self) -> anyhow::Result<()> {
         let finish = || -> io::Result<()> {
             for name in &self.names {
                 File::open(self.corner.path().join(name))?.sync_all()?;
             }
-            for name in gone.iter().filter(|name| !self.names.contains(name)) {
+            let gone = self.possible.iter();
+            for name in gone.filter(|name| !self.names.contains(name)) {
                 match fs::remove_file(self.out.join(name)) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                     _ => {}
@@ -142,7 +166,7 @@ mod tests {
     fn a_build_that_is_dropped_leaves_the_last_release() {
         let out = tempfile::tempdir().unwrap();
         fs::write(out.path().join("a"), "old").unwrap();
-        let mut staging = Staging::open(out.path()).unwrap();
+        let mut staging = Staging::open(out.path(), Vec::new()).unwrap();
         staging.write("a", b"new").unwrap();
         drop(staging);
         assert_eq!(fs::read(out.path().join("a")).unwrap(), b"old");
@@ -155,11 +179,10 @@ mod tests {
         for name in ["a", "firmware", "mine"] {
             fs::write(out.path().join(name), "old").unwrap();
         }
-        let mut staging = Staging::open(out.path()).unwrap();
+        let possible = vec!["a".to_owned(), "firmware".to_owned()];
+        let mut staging = Staging::open(out.path(), possible).unwrap();
         staging.write("a", b"new").unwrap();
-        staging
-            .publish(&["a".to_owned(), "firmware".to_owned()])
-            .unwrap();
+        staging.publish().unwrap();
         assert_eq!(fs::read(out.path().join("a")).unwrap(), b"new");
         assert_eq!(names(out.path()), ["a", "mine"]);
     }
@@ -168,8 +191,9 @@ mod tests {
     fn two_builds_do_not_write_at_once_and_litter_goes() {
         let out = tempfile::tempdir().unwrap();
         fs::create_dir(out.path().join(".building-dead")).unwrap();
-        let first = Staging::open(out.path()).unwrap();
-        let error = format!("{:#}", Staging::open(out.path()).err().unwrap());
+        let first = Staging::open(out.path(), Vec::new()).unwrap();
+        let second = Staging::open(out.path(), Vec::new());
+        let error = format!("{:#}", second.err().unwrap());
         assert!(error.contains("another build"), "{error}");
         drop(first);
         assert!(names(out.path()).is_empty());

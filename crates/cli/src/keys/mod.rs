@@ -3,15 +3,19 @@
 mod passphrase;
 mod show;
 
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use source::keys::{self, FileSigner, KeySetOptions, LoadError, RANDOM_SIZE, RsaBits, Signer};
+use source::keys::{
+    self, FileSigner, KeySet, KeySetOptions, LoadError, RANDOM_SIZE, RsaBits, Signer, WriteError,
+};
 use uguid::Guid;
 
 use crate::args::{KeysCreate, KeysVerb, Passphrase};
-use crate::exit::{Code, WithCode};
+use crate::exit::{Code, Failure, WithCode};
+use crate::output;
 
 /// What is put on a boot partition for enrolment by hand: nothing private, and not the empty PK,
 /// which would let anybody who can write variables turn Secure Boot off.
@@ -29,20 +33,26 @@ pub fn verb(verb: &KeysVerb, json: bool) -> anyhow::Result<()> {
 
 fn create(options: &KeysCreate, json: bool) -> anyhow::Result<()> {
     let folder = &options.folder.folder;
+    let owner = match &options.owner {
+        Some(text) => text
+            .parse()
+            .map_err(|_| {
+                anyhow::anyhow!(
+                    "--owner {text:?} is not a GUID; hex digits in groups of 8-4-4-4-12 are needed"
+                )
+            })
+            .code(Code::Usage)?,
+        None => Guid::from_random_bytes(random::<16>()?),
+    };
+    // Nobody should think of a passphrase for what cannot be made.
+    KeySet::check_folder(folder).map_err(not_written)?;
     let passphrase = match options.no_passphrase {
         true => None,
         false => Some(passphrase::choose(&options.passphrase)?),
     };
-    let owner = match &options.owner {
-        Some(text) => text
-            .parse()
-            .map_err(|_| anyhow::anyhow!("--owner {text:?} is not a GUID"))
-            .code(Code::Usage)?,
-        None => Guid::from_random_bytes(random::<16>()?),
-    };
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .context("this machine's clock")?;
+        .context("this machine's clock says that it is before 1970; set it")?;
     let set = keys::create(&KeySetOptions {
         rsa_bits: match options.bits.as_str() {
             "3072" => RsaBits::Rsa3072,
@@ -57,26 +67,41 @@ fn create(options: &KeysCreate, json: bool) -> anyhow::Result<()> {
         passphrase: passphrase.as_ref().map(|text| text.as_bytes()),
     })
     .code(Code::Usage)?;
-    set.write(folder).code(Code::Keys)?;
+    set.write(folder).map_err(not_written)?;
     show::verb(folder, json)?;
     if !json {
         let protected = match options.no_passphrase {
             true => "they are NOT protected by a passphrase",
             false => "the passphrase is asked for when something is signed",
         };
-        anstream::println!(
-            "\nPrivate keys are in {}/*.key; {protected}.",
+        output::print(&format!(
+            "\nPrivate keys are in {}/*.key; {protected}.\n\
+             Keep a copy where no network reaches it.\n",
             folder.display()
-        );
-        anstream::println!("Keep a copy where no network reaches it.");
+        ))?;
     }
     Ok(())
 }
 
+fn not_written(error: WriteError) -> anyhow::Error {
+    let no_folder = |source: &io::Error| matches!(source.kind(), io::ErrorKind::NotFound);
+    match error {
+        WriteError::Write { path, source } if no_folder(&source) => {
+            let what = format!(
+                "keys cannot be written to {}; make that folder first",
+                path.display()
+            );
+            Failure::new(Code::Missing, anyhow::Error::from(source).context(what)).into()
+        }
+        WriteError::Write { .. } => Failure::new(Code::Failed, error).into(),
+        WriteError::Exists(_) => Failure::new(Code::Keys, error).into(),
+    }
+}
+
 /// The owner's keys, opened to sign a release.
 pub struct OwnerKeys {
-    folder: PathBuf,
     db: FileSigner,
+    for_enrolment: Vec<(&'static str, Vec<u8>)>,
 }
 
 /// Opens the db key, asking for its passphrase if it has one and no file was named.
@@ -86,19 +111,22 @@ pub fn open(folder: &Path, options: &Passphrase) -> anyhow::Result<OwnerKeys> {
     let given = passphrase::given(options)?;
     let db = match load(given.as_ref().map(|text| text.as_bytes())) {
         Err(LoadError::PassphraseNeeded { .. }) => {
-            let asked = passphrase::ask(&format!("Passphrase of {}: ", key.display()))?;
+            let question = format!("Passphrase of {}: ", key.display());
+            let asked = passphrase::ask(&question)
+                .with_context(|| format!("the private key {} cannot be opened", key.display()))?;
             load(Some(asked.as_bytes()))
         }
         other => other,
     }
     .code(Code::Keys)?;
     if let Some(warning) = db.open_permissions() {
-        anstream::eprintln!("warning: {warning}");
+        output::tell(&format!("warning: {warning}"));
     }
-    Ok(OwnerKeys {
-        folder: folder.to_owned(),
-        db,
-    })
+    let for_enrolment = FOR_ENROLMENT
+        .into_iter()
+        .map(|name| Ok((name, public(folder, name)?)))
+        .collect::<anyhow::Result<_>>()?;
+    Ok(OwnerKeys { db, for_enrolment })
 }
 
 impl OwnerKeys {
@@ -113,24 +141,20 @@ impl OwnerKeys {
     }
 
     /// Names and contents of what an owner enrols by hand.
-    pub fn for_enrolment(&self) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
-        FOR_ENROLMENT
-            .into_iter()
-            .map(|name| Ok((name, public(&self.folder, name)?)))
-            .collect()
+    pub fn for_enrolment(&self) -> &[(&'static str, Vec<u8>)] {
+        &self.for_enrolment
     }
 }
 
 /// A file of the keys folder that is not private.
 pub fn public(folder: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
     let path = folder.join(name);
+    let advice = match folder.exists() {
+        true => "take it from your copy of the keys",
+        false => "'sealboot keys create' makes keys",
+    };
     std::fs::read(&path)
-        .with_context(|| {
-            format!(
-                "{} cannot be read; 'sealboot keys create' makes it",
-                path.display()
-            )
-        })
+        .with_context(|| format!("{} cannot be read; {advice}", path.display()))
         .code(Code::Keys)
 }
 

@@ -34,7 +34,8 @@ pub fn choose(options: &Passphrase) -> anyhow::Result<Zeroizing<String>> {
     if let Some(text) = given(options)? {
         return Ok(text);
     }
-    let first = ask("Passphrase for the private keys: ")?;
+    let first = ask("Passphrase for the private keys: ")
+        .context("no keys were made; --no-passphrase makes them without protection")?;
     if first.is_empty() {
         return Err(anyhow::anyhow!(
             "the passphrase is empty; --no-passphrase says outright that there is none"

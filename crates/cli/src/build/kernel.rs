@@ -1,0 +1,71 @@
+//! The kernel of a release, its modules, and which of them the initrd needs.
+
+use anyhow::Context;
+use artifact::initrd::{ChosenModules, DEFAULT_MODULES};
+use contract::{boot, modules};
+use source::kernel::{Error, Kernel, ModuleSet};
+use source::tree::Tree;
+
+use crate::config::Config;
+use crate::exit::{Code, Failure, WithCode, of_input};
+
+/// The kernel of `kernel.source`: the only one, or the one of that version.
+pub fn find(tree: &Tree, version: Option<&str>) -> anyhow::Result<Kernel> {
+    Kernel::find(tree, version).map_err(|error| {
+        let what = match &error {
+            Error::Several { .. } => "kernel.version must say which of kernel.source is meant",
+            _ => "kernel.source does not have what a release needs",
+        };
+        failure(error, what)
+    })
+}
+
+/// All its modules; without those that map and mount images a release would not start.
+pub fn modules(tree: &Tree, kernel: &Kernel, config: &Config) -> anyhow::Result<ModuleSet> {
+    let what = "kernel.source does not have what a release needs";
+    let set = ModuleSet::read(tree, kernel).map_err(|error| failure(error, what))?;
+    let overlay = (config.root.mode == boot::Root::Overlay).then_some(modules::OVERLAY);
+    let needed = modules::REQUIRED.iter().copied().chain(overlay);
+    let missing = set
+        .closure(needed)
+        .map_err(|error| failure(error, what))?
+        .missing;
+    if missing.is_empty() {
+        return Ok(set);
+    }
+    let what = format!(
+        "kernel {} cannot start a release: neither its modules nor its modules.builtin have {}; \
+         another kernel is needed",
+        kernel.version,
+        missing.join(", ")
+    );
+    Err(anyhow::anyhow!(what)).code(Code::Missing)
+}
+
+/// The initrd's modules, and those that `initrd.modules` adds.
+pub fn choose(set: &ModuleSet, tree: &Tree, more: &[String]) -> anyhow::Result<ChosenModules> {
+    let names = more.iter().map(String::as_str);
+    let chosen = ChosenModules::choose(set, tree, DEFAULT_MODULES, names)
+        .context("the initrd's modules cannot be put together")
+        .input_code()?;
+    match more.iter().find(|name| chosen.missing.contains(name)) {
+        None => Ok(chosen),
+        Some(name) => Err(anyhow::anyhow!(
+            "initrd.modules names {name:?}, which kernel {} has not",
+            set.version
+        ))
+        .code(Code::Missing),
+    }
+}
+
+fn failure(error: Error, what: &'static str) -> anyhow::Error {
+    let missing = matches!(error, Error::Missing { .. } | Error::NoModules { .. });
+    let several = matches!(error, Error::Several { .. });
+    let error = anyhow::Error::from(error);
+    let code = match (missing, several) {
+        (true, _) => Code::Missing,
+        (_, true) => Code::Usage,
+        _ => of_input(&error),
+    };
+    Failure::new(code, error.context(what)).into()
+}
