@@ -1,0 +1,15 @@
+//! The command itself: what it prints, how it ends, and what it leaves behind.
+
+mod bad_input;
+mod keys;
+mod mirror;
+mod place;
+
+// The archive with which `source` tests its downloads, and the mirror that spoils them. Not all
+// that they can do is needed here.
+#[allow(dead_code)]
+#[path = "../../../source/tests/debian/fixture.rs"]
+mod fixture;
+#[allow(dead_code)]
+#[path = "../../../source/tests/debian/server.rs"]
+mod server;
