@@ -9,27 +9,19 @@ use media::disk::guid_from;
 use sha2::{Digest, Sha256};
 use source::tree::Tree;
 
+use super::parts::Parts;
 use super::plan::Plan;
 use super::staging::Staging;
 use crate::exit::WithCode;
 use crate::keys::OwnerKeys;
 use crate::progress::{self, Progress};
 
-/// What an image gets besides its tree.
-pub struct Settings<'a> {
-    /// Compression and blocks.
-    pub plan: &'a Plan,
-    /// No file is younger: seconds since 1970.
-    pub epoch: u32,
-    /// Salts and UUIDs come from it.
-    pub seed: &'a [u8],
-}
-
 /// Writes `<name>.squashfs`, `<name>.roothash` and `<name>.roothash.p7s`.
 pub fn write(
     name: ImageName,
     tree: &Tree,
-    settings: &Settings<'_>,
+    plan: &Plan,
+    parts: &Parts,
     keys: &OwnerKeys,
     staging: &mut Staging,
     progress: &Progress,
@@ -38,16 +30,16 @@ pub fn write(
     let file_name = esp::image_file(name.as_str());
     let mut file = staging.create(&file_name)?;
     let total = tree.totals().bytes;
-    let config = &settings.plan.config.image;
+    let config = &plan.config.image;
     let options = image::Options {
         squashfs: squashfs::Options {
             block_size: config.block_size * 1024,
             level: config.level,
             ..squashfs::Options::default()
         },
-        source_date_epoch: settings.epoch,
-        salt: salt(settings.seed, name).to_vec(),
-        uuid: guid_from(settings.seed, name.as_str()).to_bytes(),
+        source_date_epoch: parts.epoch,
+        salt: salt(&parts.seed, name).to_vec(),
+        uuid: guid_from(&parts.seed, name.as_str()).to_bytes(),
     };
     let built = image::build(tree, &mut file, &options, &mut |at| {
         step.bytes(at.done, at.total)

@@ -35,6 +35,15 @@ pub struct Inputs {
     pub microcode: Option<Vec<u8>>,
 }
 
+impl Inputs {
+    /// All trees.
+    pub fn trees(&self) -> impl Iterator<Item = &Tree> {
+        [&self.kernel, &self.root, &self.stub]
+            .into_iter()
+            .chain(&self.firmware)
+    }
+}
+
 /// Fetches, checks and merges every source.
 pub fn gather(plan: &Plan, progress: &Progress) -> anyhow::Result<Inputs> {
     // What is small and local comes first: a mistake shows before anything is fetched.

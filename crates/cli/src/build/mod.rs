@@ -1,9 +1,11 @@
 //! `sealboot build`: from a configuration to a signed release and its disk image.
 
 mod date;
+mod disk;
 mod images;
 mod inputs;
 mod kernel;
+mod parts;
 mod plan;
 mod release;
 mod root;
@@ -37,7 +39,8 @@ pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()
     let keys = keys::open(&plan.config.keys.folder, &options.passphrase)?;
     let mut staging = Staging::open(&plan.out, release::possible_files())?;
     let inputs = inputs::gather(&plan, &progress)?;
-    let release = release::build(&plan, inputs, &keys, &mut staging, &progress)?;
+    let parts = parts::settle(&plan, inputs, &progress)?;
+    let release = release::build(&plan, parts, &keys, &mut staging, &progress)?;
     staging.publish()?;
 
     if json {

@@ -1,0 +1,121 @@
+//! What a release is put together from, settled before anything is written: what is missing or
+//! does not fit shows here.
+
+use anyhow::Context;
+use artifact::initrd::ChosenModules;
+use contract::manifest::ImageName;
+use sha2::{Digest, Sha256};
+use source::kernel::{Kernel, Storage};
+use source::tree::{self, Tree};
+
+use super::inputs::Inputs;
+use super::plan::Plan;
+use super::{date, kernel, root};
+use crate::exit::{Code, Failure, WithCode};
+use crate::progress::Progress;
+
+/// The largest systemd-stub that is read, in bytes; Debian's has 100 KiB.
+const MOST_STUB: u64 = 16 << 20;
+
+/// Everything that images, initrd, UKI and disk are made of.
+pub struct Parts {
+    /// Release version.
+    pub version: String,
+    /// No file is younger: seconds since 1970.
+    pub epoch: u32,
+    /// What GUIDs and salts of this release come from: different for different releases, the
+    /// same for the same one.
+    pub seed: [u8; 32],
+    /// The kernel.
+    pub kernel: Kernel,
+    /// Modules for the initrd.
+    pub modules: ChosenModules,
+    /// The content of each image, in the order in which init maps them.
+    pub images: Vec<(ImageName, Tree)>,
+    /// systemd-stub.
+    pub stub: Vec<u8>,
+    /// os-release(5) for the UKI.
+    pub os_release: String,
+    /// Processor microcode.
+    pub microcode: Option<Vec<u8>>,
+}
+
+/// Finds the parts in the inputs and completes the root.
+pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::Result<Parts> {
+    let config = &plan.config;
+    let epoch = plan.epoch.unwrap_or_else(|| date::newest(inputs.trees()));
+    let version = config.version.clone();
+    let version = version.map_or_else(|| date::version(epoch), Ok)?;
+
+    let step = progress.step("kernel");
+    let kernel = kernel::find(&inputs.kernel, config.kernel.version.as_deref())?;
+    let set = kernel::modules(&inputs.kernel, &kernel, config)?;
+    let modules = kernel::choose(&set, &inputs.kernel, &config.initrd.modules)?;
+    let all = set
+        .image_tree(&inputs.kernel, Storage::default())
+        .input_code()?;
+    step.done(&format!(
+        "{}, {} modules indexed",
+        kernel.version,
+        set.modules.len()
+    ));
+
+    let mut images = vec![(ImageName::Modules, all)];
+    if let Some(tree) = &inputs.firmware {
+        images.push((ImageName::Firmware, firmware(tree)?));
+    }
+    root::complete(&mut inputs.root, &kernel.version).input_code()?;
+    root::check_init(&inputs.root, &config.root.init)?;
+    images.push((ImageName::Root, inputs.root));
+
+    let named = inputs.os_release;
+    Ok(Parts {
+        seed: seed(&version, &kernel.version, epoch),
+        stub: stub(&inputs.stub, &config.uki.stub_path)?,
+        os_release: named.unwrap_or_else(|| os_release(&config.name, &version, &kernel.version)),
+        microcode: inputs.microcode,
+        version,
+        epoch,
+        kernel,
+        modules,
+        images,
+    })
+}
+
+fn firmware(tree: &Tree) -> anyhow::Result<Tree> {
+    tree.subtree("usr/lib/firmware")
+        .context(
+            "firmware.source has no usr/lib/firmware; \
+             'source = []' in [firmware] makes a release without firmware",
+        )
+        .code(Code::Missing)
+}
+
+fn stub(tree: &Tree, path: &str) -> anyhow::Result<Vec<u8>> {
+    tree.read(path, MOST_STUB).map_err(|error| {
+        let code = match &error {
+            tree::Error::Path { .. } => Code::Missing,
+            _ => Code::Refused,
+        };
+        let what = "systemd-stub cannot be read: uki.stub is where, uki.stub_path its path there";
+        Failure::new(code, anyhow::Error::from(error).context(what)).into()
+    })
+}
+
+fn seed(version: &str, kernel: &str, epoch: u32) -> [u8; 32] {
+    let words = [b"sealboot release", version.as_bytes(), kernel.as_bytes()];
+    let mut hash = Sha256::new();
+    for word in words {
+        hash.update(word);
+        hash.update([0]);
+    }
+    hash.chain_update(epoch.to_le_bytes()).finalize().into()
+}
+
+/// os-release(5), when none is configured.
+fn os_release(name: &str, version: &str, kernel: &str) -> String {
+    format!(
+        "ID=\"{name}\"\nNAME=\"{name}\"\nPRETTY_NAME=\"{name} {version} (kernel {kernel})\"\n\
+         VERSION_ID=\"{version}\"\nIMAGE_ID=\"{name}\"\nIMAGE_VERSION=\"{version}\"\n"
+    )
+}
