@@ -36,3 +36,13 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// `docs/design/2026-11-23-size-of-init.md` says what made it small.
+    #[test]
+    fn init_is_at_most_a_megabyte() {
+        let size = super::INIT.len();
+        assert!(size <= 1_000_000, "init is {size} bytes");
+    }
+}

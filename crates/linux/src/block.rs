@@ -48,7 +48,7 @@ pub fn list(sys: &Path) -> Result<Vec<BlockDevice>, Error> {
         .flatten()
         .filter_map(|entry| read(&entry.path()))
         .collect();
-    devices.sort_by(|a, b| a.name.cmp(&b.name));
+    devices.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     Ok(devices)
 }
 

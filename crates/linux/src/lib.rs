@@ -14,8 +14,13 @@ pub mod loop_device;
 pub mod modules;
 pub mod mount;
 pub mod power;
+pub mod process;
 pub mod rooted;
 pub mod tty;
 pub mod uevent;
+
+// A program that unwinds needs the real ones.
+#[cfg(all(feature = "pid1", panic = "abort"))]
+mod unused;
 
 pub use error::Error;

@@ -13,6 +13,7 @@
 //!
 //! [`Layout`] is what a writer needs, [`Table`] what a reader found.
 
+mod crc32;
 mod dump;
 mod format;
 mod reader;

@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use uguid::Guid;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
+use super::crc32::crc32;
 use super::format::{
     ENTRIES_LIMIT, ENTRY_SIZE, Entry, HEADER_SIZE, Header, MBR_SIGNATURE, Mbr, PROTECTIVE,
     SIGNATURE,
@@ -335,7 +336,7 @@ impl<R: Read + Seek> Disk<'_, R> {
 }
 
 fn check_crc(what: &'static str, lba: u64, expected: u32, bytes: &[u8]) -> Result<(), Damage> {
-    match crc32fast::hash(bytes) {
+    match crc32(bytes) {
         found if found == expected => Ok(()),
         found => Err(Damage::Checksum {
             what,

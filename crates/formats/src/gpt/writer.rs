@@ -5,6 +5,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use uguid::Guid;
 use zerocopy::{FromZeros, IntoBytes};
 
+use super::crc32::crc32;
 use super::format::{
     ENTRY_COUNT, ENTRY_SIZE, Entry, HEADER_SIZE, Header, MBR_SIGNATURE, Mbr, MbrRecord, PROTECTIVE,
     REVISION, SIGNATURE,
@@ -249,9 +250,9 @@ impl Layout {
             entries_lba: entries_lba.into(),
             entry_count: ENTRY_COUNT.into(),
             entry_size: ENTRY_SIZE.into(),
-            entries_crc32: crc32fast::hash(entries).into(),
+            entries_crc32: crc32(entries).into(),
         };
-        header.header_crc32 = crc32fast::hash(header.as_bytes()).into();
+        header.header_crc32 = crc32(header.as_bytes()).into();
         self.sector(header.as_bytes())
     }
 

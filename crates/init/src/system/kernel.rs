@@ -3,9 +3,7 @@
 use std::convert::Infallible;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, symlink};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -121,8 +119,7 @@ impl System for Kernel {
         if let Ok(console) = OpenOptions::new().read(true).write(true).open(console) {
             linux::tty::take_as_standard_streams(&console)?;
         }
-        let source = Command::new(program).args(arguments).exec();
-        Err(Error::new("cannot start", program, source))
+        Err(linux::process::exec(program, arguments))
     }
 
     fn pause(&self, pause: Duration) {

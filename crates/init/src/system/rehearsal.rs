@@ -31,7 +31,7 @@ pub(crate) struct Rehearsal {
     /// A clock that runs only while something is waited for.
     now: Mutex<Duration>,
     events: Mutex<Vec<Uevent>>,
-    refused: BTreeMap<String, i32>,
+    refused: Vec<(String, i32)>,
 }
 
 impl Rehearsal {
