@@ -17,6 +17,9 @@ use crate::progress::Progress;
 /// The largest systemd-stub that is read, in bytes; Debian's has 100 KiB.
 const MOST_STUB: u64 = 16 << 20;
 
+/// Where packages keep firmware: with a merged `usr`, and before that.
+const FIRMWARE: [&str; 2] = ["usr/lib/firmware", "lib/firmware"];
+
 /// Everything that images, initrd, UKI and disk are made of.
 pub struct Parts {
     /// Release version.
@@ -83,7 +86,9 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
 }
 
 fn firmware(tree: &Tree) -> anyhow::Result<Tree> {
-    tree.subtree("usr/lib/firmware")
+    FIRMWARE
+        .iter()
+        .find_map(|folder| tree.subtree(folder))
         .context(
             "firmware.source has no usr/lib/firmware; \
              'source = []' in [firmware] makes a release without firmware",
