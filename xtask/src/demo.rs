@@ -36,7 +36,7 @@ pub fn run() -> anyhow::Result<()> {
         ],
     ];
     for step in steps {
-        println!("\n$ sealboot {}", step.join(" "));
+        println!("\n$ sealboot {}", process::typed(step));
         let started = Instant::now();
         process::run(Command::new(&sealboot).args(step).current_dir(&scratch))?;
         println!("({:.1} s)", started.elapsed().as_secs_f64());

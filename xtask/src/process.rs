@@ -1,6 +1,6 @@
 //! Starting programs, with the command line in every error.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
@@ -20,10 +20,17 @@ pub fn run(command: &mut Command) -> anyhow::Result<()> {
 /// The command line as one would type it.
 pub fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    typed(&words)
+}
+
+/// Words as one would type them, in quotes where there are spaces in them.
+pub fn typed<W: AsRef<str>>(words: &[W]) -> String {
+    let quoted = words.iter().map(|word| match word.as_ref() {
+        word if word.contains(' ') => format!("'{word}'"),
+        word => word.to_owned(),
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// Cargo, in the project's root.
@@ -35,8 +42,8 @@ pub fn cargo() -> Command {
 
 /// The project's root.
 pub fn root() -> PathBuf {
-    // xtask/Cargo.toml is one level below it.
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
 }
 
 /// The program that cargo builds for `profile` ("debug", "release").

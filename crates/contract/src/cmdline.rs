@@ -1,5 +1,7 @@
 //! Words on the kernel command line that init listens to. The line is inside the UKI's
-//! signature; firmware and boot loaders cannot add to it while Secure Boot is on.
+//! signature. systemd-stub adds to it what a virtual machine's host says (SMBIOS type 11) and
+//! what an addon says that a db certificate signed; nobody else can while Secure Boot is on. So
+//! nothing here may weaken a check.
 
 /// Seconds to wait for the boot partition's disk to appear: `sealboot.wait=30`.
 pub const WAIT: &str = "sealboot.wait";

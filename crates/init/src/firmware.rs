@@ -38,10 +38,13 @@ pub(crate) fn state(machine: &Machine) -> Result<Firmware, Failure> {
     let (secure_boot, setup_mode) = (read(SECURE_BOOT)?, read(SETUP_MODE)?);
     let secure_boot = SecureBoot::decode(secure_boot.as_deref(), setup_mode.as_deref())
         .map_err(|error| unreadable().because(&error))?;
-    let started_from = read(LOADER_DEVICE_PART_UUID)?
-        .map(|file| LOADER_DEVICE_PART_UUID.decode_text(&file))
-        .transpose()
-        .map_err(|error| unreadable().because(&error))?;
+    // Only a hint where to look first: one that is no text must not stop a release, because
+    // whoever was root once could have left it there.
+    let started_from = read(LOADER_DEVICE_PART_UUID)?.and_then(|file| {
+        let text = LOADER_DEVICE_PART_UUID.decode_text(&file);
+        text.map_err(|error| machine.say(&format!("passed over: {error}")))
+            .ok()
+    });
     machine.say(match secure_boot {
         SecureBoot { on: true, .. } => "Secure Boot is on",
         SecureBoot {

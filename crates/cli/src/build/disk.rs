@@ -4,6 +4,7 @@ use anyhow::Context;
 use contract::esp;
 use contract::manifest::Manifest;
 use media::disk::{DiskOptions, DiskPlan, FileOnSlot};
+use sha2::{Digest, Sha256};
 
 use super::parts::Parts;
 use super::plan::Plan;
@@ -35,12 +36,14 @@ pub fn plan(
         let path = format!("{}/{name}", esp::KEYS);
         files.push(FileOnSlot::from_bytes(path, bytes.clone()));
     }
+    // The partition is found by its GUID: only the very same release may have the same one.
+    let seed: [u8; 32] = Sha256::digest(manifest.to_json()).into();
     let config = &plan.config.disk;
     DiskPlan::new(DiskOptions {
         free: config.free << 20,
         partition_name: config.partition_name.clone(),
         volume_label: config.volume_label.clone(),
-        ..DiskOptions::new(files, &parts.seed, i64::from(parts.epoch))
+        ..DiskOptions::new(files, &seed, i64::from(parts.epoch))
     })
     .context("the release does not fit on a disk")
     .code(Code::Refused)

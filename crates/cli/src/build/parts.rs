@@ -26,8 +26,7 @@ pub struct Parts {
     pub version: String,
     /// No file is younger: seconds since 1970.
     pub epoch: u32,
-    /// What GUIDs and salts of this release come from: different for different releases, the
-    /// same for the same one.
+    /// What salts and UUIDs of the images come from: the same for the same release.
     pub seed: [u8; 32],
     /// The kernel.
     pub kernel: Kernel,
@@ -62,6 +61,14 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
         kernel.version,
         set.modules.len()
     ));
+
+    if !kernel.checks_root_hash_signatures() {
+        progress.say(
+            "  note: this kernel's configuration does not say that it can check root-hash \
+             signatures\n        against the firmware's db: on the machine, only the hashes pinned \
+             in the UKI count",
+        );
+    }
 
     let mut images = vec![(ImageName::Modules, all)];
     if let Some(tree) = &inputs.firmware {

@@ -199,8 +199,10 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
         ),
         (
             "uki.command_line",
-            !config.uki.command_line.contains(['\n', '\0']),
-            "one line is needed",
+            // systemd-stub takes an empty section for none, and then a line from elsewhere.
+            !config.uki.command_line.trim().is_empty()
+                && !config.uki.command_line.contains(['\n', '\0']),
+            "one line that is not empty is needed",
         ),
     ];
     rows.into_iter()
@@ -330,6 +332,7 @@ mod tests {
                 &["go with 'debian' only"],
             ),
             ("[root]\nsource = []\n", &["line 2", "needs a root"]),
+            ("[uki]\ncommand_line = ' '\n", &["line 2", "not empty"]),
             ("a = \n", &["line 1"]),
         ];
         for (text, expected) in cases {

@@ -122,10 +122,19 @@ pub fn open(folder: &Path, options: &Passphrase) -> anyhow::Result<OwnerKeys> {
     if let Some(warning) = db.open_permissions() {
         output::tell(&format!("warning: {warning}"));
     }
-    let for_enrolment = FOR_ENROLMENT
+    let for_enrolment: Vec<(&str, Vec<u8>)> = FOR_ENROLMENT
         .into_iter()
         .map(|name| Ok((name, public(folder, name)?)))
         .collect::<anyhow::Result<_>>()?;
+    let enrolled = for_enrolment.iter().find(|(name, _)| *name == "db.cer");
+    if enrolled.is_none_or(|(_, bytes)| bytes != db.certificate()) {
+        let folder = folder.display();
+        return Err(anyhow::anyhow!(
+            "{folder}/db.cer, which would be enrolled, is not the certificate {folder}/db.crt, \
+             which signs: a machine that enrols it would not start this release"
+        ))
+        .code(Code::Keys);
+    }
     Ok(OwnerKeys { db, for_enrolment })
 }
 

@@ -63,12 +63,16 @@ impl Hardware {
     }
 
     /// Follows device events until something may have changed about block devices (`true`), or
-    /// nothing happened for `patience`.
+    /// `patience` is over, however many other events come meanwhile.
     pub(crate) fn follow(&mut self, patience: Duration) -> Result<bool, Failure> {
-        let mut patience = patience;
+        let deadline = self.machine.system.now().saturating_add(patience);
         let mut changed = false;
         loop {
-            let heard = self.machine.system.next_event(patience).map_err(|error| {
+            // After a change, what else is there already is taken before the next look at the
+            // disks, and nothing more is waited for.
+            let left = deadline.saturating_sub(self.machine.system.now());
+            let wait = if changed { Duration::ZERO } else { left };
+            let heard = self.machine.system.next_event(wait).map_err(|error| {
                 Failure::new("device events cannot be heard", "start again").because(&error)
             })?;
             match heard {
@@ -87,9 +91,8 @@ impl Hardware {
                         .is_some_and(|name| name == "block");
                 }
             }
-            if changed {
-                // Take what else is there already before looking at the disks again.
-                patience = Duration::ZERO;
+            if left.is_zero() {
+                return Ok(changed);
             }
         }
     }

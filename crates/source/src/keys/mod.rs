@@ -39,13 +39,18 @@ pub struct SignError {
 }
 
 /// A PKCS#7 signature of `content`: detached, DER, no attributes. `openssl smime -verify` and
-/// the kernel take it.
+/// the kernel take it. It counts only after the certificate verified it as a whole.
 pub fn sign_detached(signer: &dyn Signer, content: &[u8]) -> Result<Vec<u8>, SignError> {
+    let failed = |reason: String| SignError {
+        key: "the key of this certificate".to_owned(),
+        reason,
+    };
+    let certificate = signer.certificate();
     let signature = signer.sign(content)?;
-    formats::pkcs7::assemble(signer.certificate(), &signature).map_err(|error| SignError {
-        key: "the key of a certificate that cannot be read".to_owned(),
-        reason: error.to_string(),
-    })
+    let message = formats::pkcs7::assemble(certificate, &signature)
+        .map_err(|error| failed(error.to_string()))?;
+    verify_detached(certificate, &message, content).map_err(|error| failed(error.to_string()))?;
+    Ok(message)
 }
 
 #[cfg(test)]
