@@ -147,9 +147,9 @@ fn attempt<'a>(
         let sender = sender.clone();
         thread::spawn(move || console::output(from, log, show, &sender));
     }
-    if let (Some(to), Some(_)) = (child.stdin.take(), &raw) {
-        thread::spawn(move || console::input(to, &sender));
-    }
+    // Keys go to a machine that lives: a reader for one that never starts would keep the first
+    // key from the next attempt.
+    let mut keys = raw.as_ref().and(child.stdin.take());
     let started = Instant::now();
     let mut expectation = Expectation::new(&options.expect);
     let mut heard = false;
@@ -165,6 +165,10 @@ fn attempt<'a>(
         match event {
             Ok(Event::Output(bytes)) => {
                 heard = true;
+                if let Some(to) = keys.take() {
+                    let sender = sender.clone();
+                    thread::spawn(move || console::input(to, &sender));
+                }
                 expectation.feed(&bytes);
                 if expectation.met() && !options.expect.is_empty() {
                     break Ending::Seen;
