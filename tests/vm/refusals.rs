@@ -62,10 +62,10 @@ fn refused(release: &Release, disk: &Path, reason: &[&str], never: &str) {
 }
 
 /// What init prints first.
-const INIT: &str = "sealboot: release";
+pub const INIT: &str = "sealboot: release";
 
 /// What init prints when it hands over.
-const HANDED_OVER: &str = "sealboot: starting";
+pub const HANDED_OVER: &str = "sealboot: starting";
 
 const FIRMWARE_REFUSES: &[&str] = &["Access Denied"];
 
