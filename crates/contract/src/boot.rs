@@ -17,6 +17,31 @@ pub struct Boot {
     pub init_arguments: Vec<String>,
     /// How much of the images is read and checked before the root's init starts.
     pub check: Check,
+    /// Whether the release starts while the firmware checks nothing.
+    pub secure_boot: SecureBoot,
+    /// Which programs the kernel lets run.
+    pub execute: Execute,
+}
+
+/// What is done when Secure Boot is off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecureBoot {
+    /// The release does not start: the screen says why.
+    Required,
+    /// It starts; init and the first screen say that nothing vouches for it.
+    Optional,
+}
+
+/// What may be executed once the root's init runs, by root too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Execute {
+    /// Anything.
+    Any,
+    /// Files of the initrd and of images whose root hash the kernel accepted: a signed policy of
+    /// the kernel's IPE security module says so, and init enforces it.
+    Signed,
 }
 
 /// When a byte that does not match its hash is noticed.
@@ -97,6 +122,8 @@ mod tests {
             init: init.to_owned(),
             init_arguments: vec!["--quiet".to_owned()],
             check: Check::Full,
+            secure_boot: SecureBoot::Required,
+            execute: Execute::Signed,
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod boot;
 pub mod cmdline;
 pub mod esp;
+pub mod failure;
 pub mod manifest;
 pub mod modules;
 pub mod root;

@@ -11,6 +11,9 @@ pub const MANIFEST: &str = "/run/sealboot/release.json";
 /// How it was started.
 pub const BOOT: &str = "/run/sealboot/boot.json";
 
+/// Why the boot before this one failed ([`crate::failure::Failure`]); absent when it did not.
+pub const LAST_FAILURE: &str = "/run/sealboot/last-failure.json";
+
 /// What init said on the screen.
 pub const LOG: &str = "/run/sealboot/boot.log";
 

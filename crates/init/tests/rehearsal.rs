@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
-use contract::boot::{Boot, Check, Root, RootHashSignatures};
+use contract::boot::{Boot, Check, Execute, Root, RootHashSignatures, SecureBoot};
 use contract::esp;
 use contract::manifest::{Image, ImageName, Manifest};
 use formats::gpt::{Layout, Partition, SectorSize};
@@ -52,6 +52,8 @@ fn boot() -> Boot {
         init: "/sbin/init".to_owned(),
         init_arguments: vec!["--one".to_owned()],
         check: Check::Full,
+        secure_boot: SecureBoot::Optional,
+        execute: Execute::Any,
     }
 }
 

@@ -120,6 +120,8 @@ fn initrd(plan: &Plan, parts: &Parts, manifest: &[u8]) -> anyhow::Result<Vec<u8>
         init: config.root.init.clone(),
         init_arguments: config.root.arguments.clone(),
         check: config.image.check,
+        secure_boot: config.policy.secure_boot,
+        execute: config.policy.execute,
     };
     let initrd = InitrdParts {
         init: crate::INIT,

@@ -35,6 +35,8 @@ pub struct Config {
     pub uki: Uki,
     /// How all images are written.
     pub image: Image,
+    /// What a machine refuses.
+    pub policy: Policy,
     /// Disk image.
     pub disk: Disk,
     /// Owner keys.
@@ -142,6 +144,16 @@ pub struct Image {
     pub check: boot::Check,
 }
 
+/// `[policy]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// `required`: the release does not start while Secure Boot is off; or `optional`.
+    pub secure_boot: boot::SecureBoot,
+    /// `signed`: the kernel executes only what the release's signatures cover; or `any`.
+    pub execute: boot::Execute,
+}
+
 /// `[disk]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -174,6 +186,7 @@ impl Default for Config {
             initrd: Initrd::default(),
             uki: Uki::default(),
             image: Image::default(),
+            policy: Policy::default(),
             disk: Disk::default(),
             keys: Keys::default(),
         }
@@ -263,6 +276,15 @@ impl Default for Image {
             level: formats::squashfs::Options::LEVEL,
             block_size: 128,
             check: boot::Check::Full,
+        }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            secure_boot: boot::SecureBoot::Optional,
+            execute: boot::Execute::Any,
         }
     }
 }
