@@ -1,10 +1,9 @@
 //! Disk images against `sgdisk`, `sfdisk`, `fsck.vfat` and mtools.
 
-mod tool;
-
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 
 use media::disk::{DiskOptions, DiskPlan, FileOnSlot, Source, guid_from};
 
@@ -45,11 +44,11 @@ fn reference_tools_accept_the_disk_and_its_partition() {
         "{allocated} bytes are allocated"
     );
 
-    let (text, good) = tool::run("gdisk", "sgdisk", &["-v", image]);
+    let (good, text) = tests::run("gdisk", "sgdisk", &["-v", image]);
     assert!(good && text.contains("No problems found."), "{text}");
-    let (text, good) = tool::run("fdisk", "sfdisk", &["--verify", image]);
+    let (good, text) = tests::run("fdisk", "sfdisk", &["--verify", image]);
     assert!(good && text.contains("No errors detected."), "{text}");
-    let (text, _) = tool::run("gdisk", "sgdisk", &["-i", "1", image]);
+    let (_, text) = tests::run("gdisk", "sgdisk", &["-i", "1", image]);
     let guid = guid_from(b"test", "sealboot-a").to_string().to_uppercase();
     for word in [
         "EFI system partition",
@@ -69,12 +68,13 @@ fn reference_tools_accept_the_disk_and_its_partition() {
         .unwrap();
     let mut part = disk.take(partition.size(sector));
     std::io::copy(&mut part, &mut File::create(&volume).unwrap()).unwrap();
-    let (text, good) = tool::run("dosfstools", "fsck.vfat", &["-n", volume.to_str().unwrap()]);
+    let (good, text) = tests::run("dosfstools", "fsck.vfat", &["-n", volume.to_str().unwrap()]);
     assert!(good && text.lines().count() == 2, "{text}");
 
     // mtools finds it inside the disk.
     let inside = format!("{image}@@{}", partition.offset(sector));
-    let mtype = |name: &str| tool::stdout("mtools", "mtype", &["-i", &inside, name]);
+    let mtype =
+        |name: &str| tests::stdout("mtools", Command::new("mtype").args(["-i", &inside, name]));
     assert_eq!(mtype("::/sealboot/release.json"), b"{}\n");
     assert!(mtype("::/EFI/BOOT/BOOTX64.EFI") == content(3_000_000));
     assert!(mtype("::/sealboot/root.squashfs") == content(40 << 20));
@@ -99,6 +99,6 @@ fn an_image_of_gigabytes_of_zeroes_is_quick_and_small() {
     plan.write(&mut out, &mut |_| ()).unwrap();
     let allocated = out.metadata().unwrap().blocks() * 512;
     assert!(allocated < 8 << 20, "{allocated} bytes are allocated");
-    let (text, good) = tool::run("gdisk", "sgdisk", &["-v", path.to_str().unwrap()]);
+    let (good, text) = tests::run("gdisk", "sgdisk", &["-v", path.to_str().unwrap()]);
     assert!(good && text.contains("No problems found."), "{text}");
 }

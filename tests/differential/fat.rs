@@ -1,10 +1,9 @@
 //! FAT32 volumes against `fsck.vfat`, `mkfs.vfat` and mtools.
 
-mod tool;
-
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use formats::fat::{self, Medium, Options, PlacedFile, Plan, Volume};
@@ -64,7 +63,7 @@ fn write_with(
 /// `fsck.vfat` may say its version, what it looks at, and how full the volume is; nothing else.
 fn check(path: &Path) {
     let image = path.to_str().unwrap();
-    let (text, good) = tool::run("dosfstools", "fsck.vfat", &["-n", image]);
+    let (good, text) = tests::run("dosfstools", "fsck.vfat", &["-n", image]);
     let quiet: Vec<_> = text.lines().collect();
     let summary = quiet.last().is_some_and(|line| line.contains(" files, "));
     assert!(
@@ -72,7 +71,7 @@ fn check(path: &Path) {
         "{text}"
     );
 
-    let (text, good) = tool::run("dosfstools", "fsck.vfat", &["-n", "-v", image]);
+    let (good, text) = tests::run("dosfstools", "fsck.vfat", &["-n", "-v", image]);
     assert!(good, "{text}");
     for word in [
         "Checking for unused clusters",
@@ -125,7 +124,10 @@ fn as_mtools(path: &str) -> String {
 /// Copies everything out with mtools and compares, byte by byte.
 fn compare_with_mcopy(path: &Path, files: &Files) {
     let image = path.to_str().unwrap();
-    let listed = tool::stdout("mtools", "mdir", &["-/", "-b", "-a", "-i", image, "::"]);
+    let listed = tests::stdout(
+        "mtools",
+        Command::new("mdir").args(["-/", "-b", "-a", "-i", image, "::"]),
+    );
     let listed = String::from_utf8(listed).unwrap();
     let mut listed: Vec<_> = listed
         .lines()
@@ -139,10 +141,9 @@ fn compare_with_mcopy(path: &Path, files: &Files) {
 
     let out = tempfile::tempdir().unwrap();
     let target = out.path().to_str().unwrap();
-    tool::stdout(
+    tests::stdout(
         "mtools",
-        "mcopy",
-        &["-s", "-n", "-m", "-i", image, "::*", target],
+        Command::new("mcopy").args(["-s", "-n", "-m", "-i", image, "::*", target]),
     );
     for (path, content) in files {
         let copied = out.path().join(as_mtools(path));
@@ -292,7 +293,8 @@ fn names_of_all_kinds_are_sound() {
 
     // The short names that others see are ours.
     let image = path.to_str().unwrap();
-    let mtype = |name: &str| tool::stdout("mtools", "mtype", &["-i", image, name]);
+    let mtype =
+        |name: &str| tests::stdout("mtools", Command::new("mtype").args(["-i", image, name]));
     assert_eq!(mtype("::/LONGNA~2"), file("", 13).1);
     assert_eq!(mtype("::/UPPER~1.TEX"), file("", 10).1);
 }
@@ -302,7 +304,7 @@ fn label_and_serial_are_what_mtools_reads() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), None, &vec![file("a", 1)]);
     let image = path.to_str().unwrap();
-    let text = tool::stdout("mtools", "mdir", &["-i", image, "::"]);
+    let text = tests::stdout("mtools", Command::new("mdir").args(["-i", image, "::"]));
     let text = String::from_utf8(text).unwrap();
     assert!(text.contains("SEALBOOT-A"), "{text}");
     assert!(text.contains("ABCD-1234"), "{text}");
@@ -361,7 +363,7 @@ fn what_mkfs_and_mcopy_write_is_read() {
         .set_len(64 << 20)
         .unwrap();
     let arguments = ["-F32", "-n", "OTHER", "-i", "00c0ffee", image];
-    tool::stdout("dosfstools", "mkfs.vfat", &arguments);
+    tests::stdout("dosfstools", Command::new("mkfs.vfat").args(arguments));
     let tree = folder.path().join("tree");
     std::fs::create_dir_all(tree.join("EFI/Boot")).unwrap();
     let files = [
@@ -373,7 +375,7 @@ fn what_mkfs_and_mcopy_write_is_read() {
         std::fs::write(tree.join(name), content).unwrap();
         let top = name.split('/').next().unwrap();
         let source = tree.join(top);
-        tool::run(
+        tests::run(
             "mtools",
             "mcopy",
             &["-s", "-o", "-i", image, source.to_str().unwrap(), "::"],
@@ -384,12 +386,11 @@ fn what_mkfs_and_mcopy_write_is_read() {
         std::fs::write(tree.join(name), file("", length).1).unwrap();
         let source = tree.join(name);
         if name == "big" {
-            tool::run("mtools", "mdel", &["-i", image, "::one"]);
+            tests::run("mtools", "mdel", &["-i", image, "::one"]);
         }
-        tool::stdout(
+        tests::stdout(
             "mtools",
-            "mcopy",
-            &["-i", image, source.to_str().unwrap(), "::"],
+            Command::new("mcopy").args(["-i", image, source.to_str().unwrap(), "::"]),
         );
     }
 

@@ -1,8 +1,7 @@
 //! Partition tables against `sgdisk` and `sfdisk`.
 
-mod tool;
-
 use std::path::Path;
+use std::process::Command;
 
 use formats::gpt::{self, Layout, Partition, SectorSize, Side};
 use uguid::{Guid, guid};
@@ -57,13 +56,13 @@ fn sgdisk_and_sfdisk_have_no_complaint() {
         let path = image(folder.path(), SectorSize::B512, size);
         let disk = path.to_str().unwrap();
 
-        let (text, good) = tool::run("gdisk", "sgdisk", &["-v", disk]);
+        let (good, text) = tests::run("gdisk", "sgdisk", &["-v", disk]);
         assert!(good && text.contains("No problems found."), "{text}");
         for word in ["Warning", "Caution", "Problem", "Error"] {
             assert!(!text.contains(word), "{text}");
         }
 
-        let (text, good) = tool::run("fdisk", "sfdisk", &["--verify", disk]);
+        let (good, text) = tests::run("fdisk", "sfdisk", &["--verify", disk]);
         assert!(good && text.contains("No errors detected."), "{text}");
         std::fs::remove_file(path).unwrap();
     }
@@ -73,7 +72,10 @@ fn sgdisk_and_sfdisk_have_no_complaint() {
 fn sfdisk_reads_what_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = image(folder.path(), SectorSize::B512, 16 << 20);
-    let json = tool::stdout("fdisk", "sfdisk", &["--json", path.to_str().unwrap()]);
+    let json = tests::stdout(
+        "fdisk",
+        Command::new("sfdisk").args(["--json", path.to_str().unwrap()]),
+    );
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     let table = &json["partitiontable"];
     let same = |value: &serde_json::Value, guid: Guid| {
@@ -118,7 +120,7 @@ fn what_sgdisk_writes_is_read() {
         "--attributes=5:set:2",
         disk,
     ];
-    let (text, good) = tool::run("gdisk", "sgdisk", &arguments);
+    let (good, text) = tests::run("gdisk", "sgdisk", &arguments);
     assert!(good, "{text}");
     let table = read(&path);
     assert!(table.other_side.is_ok());
@@ -145,7 +147,7 @@ fn a_damaged_primary_is_read_as_sgdisk_would() {
     assert_eq!(table.side, Side::Backup);
     assert_eq!(table.partitions, partitions(SectorSize::B512));
 
-    let (text, _) = tool::run("gdisk", "sgdisk", &["-i", "7", path.to_str().unwrap()]);
+    let (_, text) = tests::run("gdisk", "sgdisk", &["-i", "7", path.to_str().unwrap()]);
     assert!(text.contains("regenerating main header"), "{text}");
     assert!(
         text.contains("07070707-0707-0707-0707-070707070707"),

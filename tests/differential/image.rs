@@ -8,7 +8,6 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 use artifact::image::{BuiltImage, Options, build};
@@ -22,14 +21,9 @@ const EPOCH: u32 = 1_700_000_000;
 
 /// Runs a tool of a Debian package: whether it succeeded.
 fn run<S: AsRef<OsStr>>(package: &str, program: &str, arguments: &[S]) -> bool {
-    let output = Command::new(program)
-        .env("LC_ALL", "C")
-        .args(arguments)
-        .output();
-    let output = output
-        .unwrap_or_else(|error| panic!("{program}: {error}; install Debian's package {package}"));
-    eprint!("{}", String::from_utf8_lossy(&output.stderr));
-    output.status.success()
+    let (good, said) = tests::run(package, program, arguments);
+    eprint!("{said}");
+    good
 }
 
 fn tree_of(tarball: &Path) -> Tree {

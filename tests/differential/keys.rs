@@ -1,17 +1,15 @@
 //! Owner keys, read by openssl and efitools.
 
-mod owner;
-
 use std::fs;
 use std::process::Command;
 
-use owner::{Owner, accepts};
+use crate::owner::Owner;
 use source::keys::{FileSigner, RsaBits, Signer};
 
 const NAMES: [&str; 3] = ["PK", "KEK", "db"];
 
 fn openssl(arguments: &[&str]) -> (bool, String) {
-    accepts("openssl", Command::new("openssl").args(arguments))
+    tests::answer("openssl", Command::new("openssl").args(arguments))
 }
 
 #[test]
@@ -95,7 +93,7 @@ fn signature_lists_are_those_of_efitools() {
     for name in NAMES {
         let theirs = owner.file("theirs.esl", b"");
         let mut command = Command::new("cert-to-efi-sig-list");
-        command.arg("-g").arg(owner::GUID.to_string());
+        command.arg("-g").arg(crate::owner::GUID.to_string());
         command.arg(owner.path(&format!("{name}.crt"))).arg(&theirs);
         tests::stdout("efitools", &mut command);
         assert_eq!(

@@ -61,7 +61,7 @@ fn compare(root: &Path, folder: &Path, version: &str, ours: &[IndexFile]) {
         let _ = fs::remove_file(folder.join(index.name));
     }
     let mut depmod = Command::new("depmod");
-    let output = tests::tool("kmod", depmod.arg("-b").arg(root).arg(version));
+    let output = tests::output("kmod", depmod.arg("-b").arg(root).arg(version));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "depmod: {said}");
     assert!(!said.contains("ERROR"), "depmod: {said}");

@@ -1,5 +1,4 @@
 //! An owner's keys in a scratch folder, and a stub to make UKIs from.
-#![allow(dead_code, unreachable_pub)]
 
 use std::fs;
 use std::path::PathBuf;
@@ -56,16 +55,6 @@ impl Owner {
         fs::write(&path, content).unwrap();
         path
     }
-}
-
-/// Whether a reference tool takes what it is given; what it said.
-pub fn accepts(package: &str, command: &mut Command) -> (bool, String) {
-    let output = tests::tool(package, command);
-    let said = [output.stdout, output.stderr].concat();
-    (
-        output.status.success(),
-        String::from_utf8_lossy(&said).into_owned(),
-    )
 }
 
 /// systemd-stub of Debian 13.

@@ -1,12 +1,10 @@
 //! PKCS#7 and Authenticode signatures, read and made by openssl and sbsigntool.
 
-mod owner;
-
 use std::fs;
 use std::process::Command;
 
+use crate::owner::Owner;
 use formats::authenticode::{image_digest, signatures, signed_digest};
-use owner::{Owner, accepts};
 use source::keys::{Signer, sign_detached, verify_detached, verify_image};
 
 const ROOT_HASH: &[u8] = b"2f1c5f39bb14ba84c82ff3f2c6c8b0f4c5f5c5f8a3a1b8ad57c3e0b1e8a7d9e1";
@@ -18,7 +16,7 @@ fn openssl(verb: &str, owner: &Owner, signature: &[u8], content: &[u8], trusted:
     let mut command = Command::new("openssl");
     command.args([verb, "-verify", "-binary", "-inform", "DER", "-in"]);
     command.arg(signature).arg("-content").arg(content);
-    accepts("openssl", command.args(trusted)).0
+    tests::answer("openssl", command.args(trusted)).0
 }
 
 #[test]
@@ -73,7 +71,7 @@ fn openssl_makes_the_same_bytes() {
 #[test]
 fn what_sbsign_signs_is_verified_here() {
     let owner = Owner::new("Owner");
-    let image = owner.file("image.efi", &owner::stub());
+    let image = owner.file("image.efi", &crate::owner::stub());
     let signed = owner.file("signed.efi", b"");
     let mut command = Command::new("sbsign");
     command.arg("--key").arg(owner.path("db.key"));

@@ -11,7 +11,7 @@ use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use formats::squashfs::{
     Attributes, FileData, InodeId, Kind, Node, Options, ReadError, Reader, Tree, Writer, dump,
@@ -19,24 +19,6 @@ use formats::squashfs::{
 
 const BLOCK: usize = 128 << 10;
 const MTIME: u32 = 1_700_000_000;
-
-/// Runs a tool of a Debian package; that it is missing or fails is a failed test.
-fn run(package: &str, command: &mut Command) -> Output {
-    let shown = format!("{command:?}");
-    match command.env("LC_ALL", "C").output() {
-        Ok(output) => {
-            let error = String::from_utf8_lossy(&output.stderr);
-            let text = String::from_utf8_lossy(&output.stdout);
-            assert!(
-                output.status.success(),
-                "{shown}: {}\n{text}\n{error}",
-                output.status
-            );
-            output
-        }
-        Err(error) => panic!("{shown}: {error}; install Debian's package {package}"),
-    }
-}
 
 fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -357,8 +339,8 @@ fn xattrs(path: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
         "--encoding=hex",
         "--absolute-names",
     ]);
-    let output = run("attr", getfattr.arg("--").arg(path));
-    let text = String::from_utf8(output.stdout).unwrap();
+    let output = tests::stdout("attr", getfattr.arg("--").arg(path));
+    let text = String::from_utf8(output).unwrap();
     let pairs = text
         .lines()
         .filter(|line| !line.starts_with('#') && !line.is_empty());
@@ -373,8 +355,8 @@ fn xattrs(path: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
         .collect()
 }
 
-fn unsquashfs(arguments: &[&OsStr]) -> Output {
-    run("squashfs-tools", Command::new("unsquashfs").args(arguments))
+fn unsquashfs(arguments: &[&OsStr]) -> Vec<u8> {
+    tests::stdout("squashfs-tools", Command::new("unsquashfs").args(arguments))
 }
 
 fn unpack(image: &Path, to: &Path) {
@@ -467,7 +449,7 @@ fn unsquashfs_lists_owners_devices_and_sizes() {
     image.add(b"link", attributes(0o777), Kind::Symlink(b"su".to_vec()));
     image.finish();
     let listed = unsquashfs(&["-lln".as_ref(), path.as_ref()]);
-    let listed = String::from_utf8(listed.stdout).unwrap();
+    let listed = String::from_utf8(listed).unwrap();
     let words: Vec<Vec<&str>> = listed
         .lines()
         .map(|line| line.split_whitespace().collect())
@@ -488,7 +470,7 @@ fn unsquashfs_lists_owners_devices_and_sizes() {
     assert!(listed.contains("300000"), "{listed}");
 
     let shown = unsquashfs(&["-s".as_ref(), path.as_ref()]);
-    let shown = String::from_utf8(shown.stdout).unwrap();
+    let shown = String::from_utf8(shown).unwrap();
     for line in [
         "Compression zstd",
         "Block size 131072",
@@ -526,14 +508,13 @@ fn a_directory_of_70000_names_is_complete() {
     let expected = image.finish();
     let listed = unsquashfs(&["-l".as_ref(), path.as_ref()]);
     let listed: BTreeSet<Vec<u8>> = listed
-        .stdout
         .split(|&byte| byte == b'\n')
         .filter_map(|line| line.strip_prefix(b"squashfs-root/").map(<[u8]>::to_vec))
         .collect();
     assert_eq!(listed.len(), expected.len());
     assert!(listed.iter().eq(expected.keys()));
     let last = unsquashfs(&["-cat".as_ref(), path.as_ref(), "many/zzz".as_ref()]);
-    assert_eq!(last.stdout, b"last");
+    assert_eq!(last, b"last");
 }
 
 /// Holes with a few bytes at the start, in the middle and at the end.
@@ -628,7 +609,7 @@ fn images_by_mksquashfs_are_read() {
             .arg(&root)
             .arg(&theirs)
             .args(["-comp", compressor, "-noappend", "-no-progress"]);
-        run("squashfs-tools", &mut mksquashfs);
+        tests::stdout("squashfs-tools", &mut mksquashfs);
         read_back(&theirs, &expected);
     }
     // The comparison itself must be able to fail.

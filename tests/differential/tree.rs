@@ -14,12 +14,7 @@ use source::tree::dump::dump_with_contents;
 
 /// Runs GNU tar.
 fn tar(arguments: &[&str]) {
-    let output = Command::new("tar").args(arguments).output();
-    let output = output.unwrap_or_else(|error| {
-        panic!("tar does not start ({error}); it is in Debian's package tar")
-    });
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "tar {arguments:?}: {said}");
+    tests::stdout("tar", Command::new("tar").args(arguments));
 }
 
 /// Only root can give files away: without root, owners are not compared, and it is said.

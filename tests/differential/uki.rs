@@ -1,14 +1,12 @@
 //! UKIs from Debian's real stub, read by sbsigntool and binutils.
 
-mod owner;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::owner::Owner;
 use artifact::uki::{DEFAULT_SBAT, Parts, assemble, build};
 use formats::uki::Uki;
-use owner::{Owner, accepts};
 use source::keys::verify_image;
 
 fn parts(linux: &[u8]) -> Parts<'_> {
@@ -26,21 +24,21 @@ fn parts(linux: &[u8]) -> Parts<'_> {
 fn sbverify(image: &Path, certificate: &Path) -> bool {
     let mut command = Command::new("sbverify");
     command.arg("--cert").arg(certificate).arg(image);
-    let (good, said) = accepts("sbsigntool", &mut command);
+    let (good, said) = tests::answer("sbsigntool", &mut command);
     assert_eq!(good, said.contains("Signature verification OK"), "{said}");
     good
 }
 
 #[test]
 fn sbverify_takes_the_owners_signature_and_refuses_every_change() {
-    let (owner, stub) = (Owner::new("Owner"), owner::stub());
+    let (owner, stub) = (Owner::new("Owner"), crate::owner::stub());
     let image = build(&stub, &parts(&stub), &owner.signer("db")).unwrap();
     let certificate = owner.path("db.crt");
     let path = owner.file("kernel.efi", &image);
     assert!(sbverify(&path, &certificate));
     assert!(!sbverify(&path, &owner.path("KEK.crt")));
     assert!(!sbverify(&path, &Owner::new("Stranger").path("db.crt")));
-    let (_, list) = accepts(
+    let (_, list) = tests::answer(
         "sbsigntool",
         Command::new("sbverify").arg("--list").arg(&path),
     );
@@ -63,7 +61,7 @@ fn sbverify_takes_the_owners_signature_and_refuses_every_change() {
 
 #[test]
 fn binutils_sees_every_section_where_it_belongs() {
-    let (owner, stub) = (Owner::new("Owner"), owner::stub());
+    let (owner, stub) = (Owner::new("Owner"), crate::owner::stub());
     let parts = parts(&stub);
     let image = build(&stub, &parts, &owner.signer("db")).unwrap();
     let path = owner.file("kernel.efi", &image);
@@ -130,7 +128,11 @@ fn binutils_sees_every_section_where_it_belongs() {
 
 #[test]
 fn a_signed_kernel_stays_signed() {
-    let (owner, vendor, stub) = (Owner::new("Owner"), Owner::new("Vendor"), owner::stub());
+    let (owner, vendor, stub) = (
+        Owner::new("Owner"),
+        Owner::new("Vendor"),
+        crate::owner::stub(),
+    );
     let kernel = artifact::uki::sign(stub.clone(), &vendor.signer("db"));
     let mut kernel = kernel.unwrap_or_else(|error| panic!("{error}"));
     assert!(sbverify(
@@ -158,7 +160,7 @@ fn a_signed_kernel_stays_signed() {
 
 #[test]
 fn wrong_parts_are_named() {
-    let stub = owner::stub();
+    let stub = crate::owner::stub();
     let good = parts(&stub);
     let mut other_machine = stub.clone();
     let coff = formats::pe::Pe::parse(&stub).unwrap().headers.coff_offset;

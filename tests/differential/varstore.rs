@@ -1,17 +1,15 @@
 //! Variable stores, read by OVMF itself: it comes up with Secure Boot on and our keys in it.
 
-mod owner;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::owner::{NOT_BEFORE, Owner};
 use artifact::uki::{DEFAULT_SBAT, Parts, assemble, sign};
 use formats::efi_signature_list::Timestamp;
 use formats::efivars::{self, CUSTOM_MODE, DB, KEK, PK, SECURE_BOOT_ENABLE};
 use formats::varstore::{Store, Variable, write};
-use owner::{NOT_BEFORE, Owner};
 
 /// `OVMF_VARS_4M.fd` with the owner's keys.
 fn varstore(owner: &Owner) -> Vec<u8> {
@@ -112,7 +110,11 @@ fn boot(owner: &Owner, image: &[u8]) -> (String, Vec<u8>) {
 
 #[test]
 fn ovmf_starts_what_db_signed_and_nothing_else() {
-    let (owner, stranger, stub) = (Owner::new("Owner"), Owner::new("Stranger"), owner::stub());
+    let (owner, stranger, stub) = (
+        Owner::new("Owner"),
+        Owner::new("Stranger"),
+        crate::owner::stub(),
+    );
     let parts = Parts {
         os_release: "ID=test\n",
         cmdline: "console=ttyS0",

@@ -15,13 +15,10 @@ const UUID: [u8; 16] = [
 const UUID_TEXT: &str = "5ea1b007-89ab-4def-8123-456789abcdef";
 
 fn veritysetup(arguments: &[&str]) -> Output {
-    let output = Command::new("veritysetup")
-        .env("LC_ALL", "C")
-        .args(arguments)
-        .output();
-    output.unwrap_or_else(|error| {
-        panic!("veritysetup: {error}; install Debian's package cryptsetup-bin")
-    })
+    tests::output(
+        "cryptsetup-bin",
+        Command::new("veritysetup").args(arguments),
+    )
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,0 +1,17 @@
+//! Every format and every archive against the tools that others use: one module a topic.
+
+mod cpio;
+mod debian;
+mod disk;
+mod fat;
+mod gpt;
+mod image;
+mod keys;
+mod modules;
+mod owner;
+mod signatures;
+mod squashfs;
+mod tree;
+mod uki;
+mod varstore;
+mod verity;
