@@ -1,0 +1,8 @@
+//! The boot sequence in a folder: what init would do, in which order, and when it refuses.
+
+mod firmware;
+mod hardware;
+mod machine;
+mod partition;
+mod refusals;
+mod starts;
