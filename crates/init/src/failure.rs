@@ -57,6 +57,11 @@ impl Failure {
         self
     }
 
+    /// What is wrong.
+    pub(crate) fn problem(&self) -> &str {
+        &self.what
+    }
+
     /// The screen.
     fn render(&self, release: &str, step: &str, pause: u64) -> String {
         let line = "=".repeat(COLUMNS - 1);

@@ -26,6 +26,7 @@ use std::convert::Infallible;
 use failure::Failure;
 use hardware::Hardware;
 use machine::Machine;
+use partition::Search;
 use release::Release;
 
 fn main() {
@@ -41,8 +42,8 @@ fn boot(machine: &'static Machine) -> Result<Infallible, Failure> {
     let release = Release::pinned(machine)?;
     let mut hardware = Hardware::discover(machine, &release)?;
     let firmware = firmware::state(machine)?;
-    let partition = partition::find(machine, &release, &firmware, &mut hardware)?;
-    let images = images::map(machine, &release, &firmware, &partition)?;
+    let mut search = Search::new(machine, &release, &firmware);
+    let images = images::map(machine, &release, &firmware, &mut search, &mut hardware)?;
     let root = root::assemble(machine, &release, &images)?;
     handover::run(machine, &release, &root)
 }

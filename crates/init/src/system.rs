@@ -67,6 +67,8 @@ pub(crate) trait System: Send + Sync {
 
     /// Maps an image; gives the name of the device to mount.
     fn map(&self, mapping: Mapping<'_>) -> Result<String, Error>;
+    /// Removes the device of an image that nobody uses.
+    fn unmap(&self, name: &str) -> Result<(), Error>;
     /// Opens a mapped image to read all of it, past the page cache when possible.
     fn open_mapped(&self, device: &str) -> Result<File, Error>;
     /// Whether a mapped image has met a wrong block.

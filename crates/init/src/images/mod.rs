@@ -13,13 +13,17 @@ use linux::device_mapper::Verity;
 
 use crate::failure::Failure;
 use crate::firmware::Firmware;
+use crate::hardware::Hardware;
 use crate::machine::Machine;
-use crate::partition::{Partition, read_small};
+use crate::partition::{Partition, Search, read_small};
 use crate::release::Release;
 use crate::system::Mapping;
 
 /// Bytes per block of data and of hashes (design: 4096/4096).
 const BLOCK: u32 = 4096;
+
+/// Largest signature of a root hash, in bytes. Ours have about 1.2 KiB.
+const LARGEST_SIGNATURE: u64 = 16 << 10;
 
 const WRITE_AGAIN: &str = "write the release to this disk again";
 
@@ -31,16 +35,61 @@ pub(crate) struct Mapped {
     pub(crate) device: String,
 }
 
-/// Maps every image of the release, in the manifest's order.
+/// Maps every image of the release, in the manifest's order: from the first partition that holds
+/// it whole and whose bytes are what they should be.
 pub(crate) fn map(
     machine: &Machine,
     release: &Release,
     firmware: &Firmware,
-    partition: &Partition,
+    search: &mut Search<'_>,
+    hardware: &mut Hardware,
 ) -> Result<Vec<Mapped>, Failure> {
-    let signed = release.boot.root_hash_signatures == RootHashSignatures::Checked;
-    let ask_kernel = signed && firmware.secure_boot.on;
-    let mut mapped = Vec::new();
+    let mut partition = search.find(hardware)?;
+    loop {
+        let mut mapped = Vec::new();
+        match map_all(machine, release, firmware, &partition, &mut mapped) {
+            Ok(()) => return Ok(mapped),
+            Err(failure) => {
+                for image in mapped {
+                    // One that stays keeps its name, and then the next try says so.
+                    let _ = machine.system.unmap(&running::device(image.name));
+                }
+                partition = search.another(partition, failure)?;
+            }
+        }
+    }
+}
+
+/// Whether every file that the release needs of a boot partition is there, in its size: cheap,
+/// and proves nothing about what is in them.
+pub(crate) fn present(
+    release: &Release,
+    firmware: &Firmware,
+    folder: &Path,
+) -> Result<(), Failure> {
+    for image in &release.manifest.images {
+        open(image, folder)?;
+        if ask_kernel(release, firmware) {
+            signature(image, folder)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the kernel checks the signatures of root hashes.
+fn ask_kernel(release: &Release, firmware: &Firmware) -> bool {
+    release.boot.root_hash_signatures == RootHashSignatures::Checked && firmware.secure_boot.on
+}
+
+/// Maps images into `mapped`, which holds what was mapped also when one cannot be.
+fn map_all(
+    machine: &Machine,
+    release: &Release,
+    firmware: &Firmware,
+    partition: &Partition,
+    mapped: &mut Vec<Mapped>,
+) -> Result<(), Failure> {
+    let ask_kernel = ask_kernel(release, firmware);
     for image in &release.manifest.images {
         machine.step(format!("mapping {}", image.file));
         let file = open(image, &partition.release)?;
@@ -49,6 +98,10 @@ pub(crate) fn map(
             false => None,
         };
         let device = map_one(machine, image, &file, signature.as_deref())?;
+        mapped.push(Mapped {
+            name: image.name,
+            device: device.clone(),
+        });
         let vouched = match ask_kernel {
             true => "its signature accepted by the kernel",
             false => "by its pinned root hash",
@@ -58,12 +111,8 @@ pub(crate) fn map(
             machine.step(format!("checking {}", image.file));
             check::every_block(machine, image, &device)?;
         }
-        mapped.push(Mapped {
-            name: image.name,
-            device,
-        });
     }
-    Ok(mapped)
+    Ok(())
 }
 
 /// Opens the image's file and compares its size.
@@ -103,7 +152,7 @@ fn open(image: &Image, folder: &Path) -> Result<File, Failure> {
 
 fn signature(image: &Image, folder: &Path) -> Result<Vec<u8>, Failure> {
     let name = esp::signature_file(image.name.as_str());
-    read_small(&folder.join(&name)).map_err(|error| {
+    read_small(&folder.join(&name), LARGEST_SIGNATURE).map_err(|error| {
         let what = format!("the signature {name} of {} cannot be read", image.file);
         Failure::new(what, WRITE_AGAIN).because(&error)
     })
@@ -144,26 +193,36 @@ fn map_one(
     })
 }
 
-/// What the kernel means when it refuses a root hash's signature (`verify_pkcs7_signature`).
+/// What the kernel means when it refuses a root hash's signature (`verify_pkcs7_signature`). Its
+/// `EINVAL` is not here: a dm-verity table has a dozen other ways to it, and the reason on the
+/// screen is to be true.
 fn refusal(errno: i32) -> Option<&'static str> {
     // errno(3) on x86-64 and arm64.
     const TABLE: &[(i32, &str)] = &[
         (
-            126,
+            126, // ENOKEY
             "it was made with another key, one that is not in the firmware's db",
         ),
-        (127, "the certificate that it was made with has expired"),
         (
-            128,
+            127, // EKEYEXPIRED
+            "the certificate that it was made with has expired",
+        ),
+        (
+            128, // EKEYREVOKED
             "the certificate that it was made with was revoked (the firmware's dbx)",
         ),
         (
-            129,
+            129, // EKEYREJECTED
             "it is not a signature of this root hash, or its key was rejected",
         ),
-        (74, "it is damaged, or not a PKCS#7 signature"),
-        (65, "it uses an algorithm that this kernel does not have"),
-        (22, "it is damaged, or this kernel cannot check signatures"),
+        (
+            74, // EBADMSG
+            "it is damaged, or not a PKCS#7 signature",
+        ),
+        (
+            65, // ENOPKG
+            "it uses an algorithm that this kernel does not have",
+        ),
     ];
     TABLE
         .iter()

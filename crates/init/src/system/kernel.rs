@@ -99,6 +99,10 @@ impl System for Kernel {
         Ok(link.display().to_string())
     }
 
+    fn unmap(&self, name: &str) -> Result<(), Error> {
+        Control::open()?.remove(name)
+    }
+
     fn open_mapped(&self, device: &str) -> Result<File, Error> {
         direct::open(Path::new(device))
     }

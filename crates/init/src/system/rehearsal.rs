@@ -3,14 +3,16 @@
 //! - `mounted/<name>` stands for what is on the device `<name>`: mounting it puts a link there.
 //! - `dev/<disk>` is an ordinary file with a disk's content.
 //! - `events` has one modalias a line, as if the kernel told them one after the other.
-//! - `refused` has one module, device or program a line that the "kernel" refuses, each with an
-//!   error number: `kernel/fs/fat/vfat.ko 8`.
+//! - `later/<seconds>/` has what appears in `sys/class/block` after so many seconds of waiting.
+//! - `refused` has one module, device, image's file or program a line that the "kernel" refuses,
+//!   each with an error number: `kernel/fs/fat/vfat.ko 8`, `vda1/sealboot/root.squashfs 5`.
 //! - `kernel-version` is what `uname -r` says.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -38,7 +40,11 @@ impl Rehearsal {
     /// A rehearsal in the folder `root`.
     pub(crate) fn new(root: PathBuf, command_line: String) -> Self {
         let lines = |name: &str| fs::read_to_string(root.join(name)).unwrap_or_default();
-        let events = lines("events").lines().rev().map(event).collect();
+        let events = lines("events")
+            .lines()
+            .rev()
+            .map(|line| event_of("MODALIAS", line))
+            .collect();
         let refused = lines("refused")
             .lines()
             .filter_map(|line| line.split_once(' '))
@@ -57,6 +63,20 @@ impl Rehearsal {
         println!("would {}", what.replace(&*self.root.to_string_lossy(), ""));
     }
 
+    /// Lets the next disks appear that come up to second `end`; the second at which they came.
+    fn appears(&self, end: u64) -> Option<u64> {
+        let seconds = fs::read_dir(self.root.join("later")).ok()?.flatten();
+        let seconds = seconds.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let second: u64 = seconds.min().filter(|second| *second <= end)?;
+        let folder = self.root.join("later").join(second.to_string());
+        for entry in fs::read_dir(&folder).ok()?.flatten() {
+            let to = self.root.join("sys/class/block").join(entry.file_name());
+            fs::rename(entry.path(), to).ok()?;
+        }
+        fs::remove_dir(folder).ok()?;
+        Some(second)
+    }
+
     fn allow(&self, action: &'static str, object: &str) -> Result<(), Error> {
         let found = self
             .refused
@@ -73,11 +93,11 @@ impl Rehearsal {
     }
 }
 
-fn event(modalias: &str) -> Uevent {
+fn event_of(key: &str, value: &str) -> Uevent {
     Uevent {
         action: "add".to_owned(),
         device: "/devices/rehearsed".to_owned(),
-        words: BTreeMap::from([("MODALIAS".to_owned(), modalias.to_owned())]),
+        words: BTreeMap::from([(key.to_owned(), value.to_owned())]),
     }
 }
 
@@ -159,10 +179,23 @@ impl System for Rehearsal {
 
     fn next_event(&self, patience: Duration) -> Result<Heard, Error> {
         let event = self.events.lock().ok().and_then(|mut events| events.pop());
-        if let (None, Ok(mut now)) = (&event, self.now.lock()) {
-            *now += patience;
+        if let Some(event) = event {
+            return Ok(Heard::Event(event));
         }
-        Ok(event.map_or(Heard::Nothing, Heard::Event))
+        let Ok(mut now) = self.now.lock() else {
+            return Ok(Heard::Nothing);
+        };
+        let end = now.saturating_add(patience);
+        match self.appears(end.as_secs()) {
+            Some(second) => {
+                *now = Duration::from_secs(second).max(*now);
+                Ok(Heard::Event(event_of("SUBSYSTEM", "block")))
+            }
+            None => {
+                *now = end;
+                Ok(Heard::Nothing)
+            }
+        }
     }
 
     fn map(&self, mapping: Mapping<'_>) -> Result<String, Error> {
@@ -177,7 +210,15 @@ impl System for Rehearsal {
             mapping.verity.parameters()
         ));
         self.allow("cannot load the table of", mapping.name)?;
+        let open = format!("/proc/self/fd/{}", mapping.file.as_raw_fd());
+        let file = fs::read_link(open).unwrap_or_default();
+        self.allow("cannot read", &file.to_string_lossy())?;
         Ok(format!("/dev/mapper/{}", mapping.name))
+    }
+
+    fn unmap(&self, name: &str) -> Result<(), Error> {
+        self.would(&format!("unmap {name}"));
+        Ok(())
     }
 
     fn open_mapped(&self, device: &str) -> Result<File, Error> {

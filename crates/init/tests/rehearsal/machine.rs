@@ -154,6 +154,19 @@ impl Machine {
         }
     }
 
+    /// Takes a disk away, to come back after so many seconds of waiting.
+    pub fn appears_after(&self, seconds: u32, disk: &str) {
+        let later = self.path(&format!("later/{seconds}"));
+        fs::create_dir_all(&later).unwrap();
+        for entry in fs::read_dir(self.path("sys/class/block")).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if name.starts_with(disk) {
+                let from = self.path("sys/class/block").join(&name);
+                fs::rename(from, later.join(name)).unwrap();
+            }
+        }
+    }
+
     pub fn root_image(&self) {
         let at = |name: &str| format!("mounted/sealboot-root/{name}");
         for place in [
@@ -210,10 +223,15 @@ impl Machine {
     }
 
     pub fn start(&self) -> Outcome {
+        self.start_with("quiet sealboot.wait=7 sealboot.pause=5")
+    }
+
+    /// With another command line.
+    pub fn start_with(&self, command_line: &str) -> Outcome {
         let output = Command::new(env!("CARGO_BIN_EXE_sealboot-init"))
             .arg("--test-root")
             .arg(self.folder.path())
-            .args(["--test-cmdline", "quiet sealboot.wait=7 sealboot.pause=5"])
+            .args(["--test-cmdline", command_line])
             .output()
             .unwrap();
         Outcome {

@@ -138,6 +138,14 @@ const REFUSALS: &[Refusal] = &[
         ],
     ),
     (
+        "an error that is none about the signature",
+        |m| m.write("refused", "sealboot-modules 22"),
+        &[
+            "the image modules.squashfs cannot be mapped",
+            "Invalid argument",
+        ],
+    ),
+    (
         "an image that cannot be read",
         |m| m.write("dev/mapper/sealboot-root", [0; 4096]),
         &["the image root.squashfs cannot be read at byte 4096"],
