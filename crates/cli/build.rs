@@ -45,6 +45,8 @@ fn main() {
             "--locked",
             "--package",
             "init",
+            // Without what only its tests need.
+            "--no-default-features",
             "--profile",
             "init",
         ])

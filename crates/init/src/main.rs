@@ -4,9 +4,9 @@
 //! there is one policy for failures, [`failure::stop`]: say it on every console, wait, restart.
 //! There is no shell and no way on.
 //!
-//! Everything that changes the machine goes through [`system::System`]. Started with
-//! `--test-root`, the program rehearses: it takes another folder for the machine and says what
-//! it would do.
+//! Everything that changes the machine goes through [`system::System`]. Built with the feature
+//! `rehearsal` and started with `--test-root`, the program rehearses: it takes another folder for
+//! the machine and says what it would do.
 
 mod failure;
 mod file_systems;

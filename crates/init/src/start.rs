@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::process;
 
 use crate::machine::Machine;
-use crate::system::{Kernel, Rehearsal};
+use crate::system::Kernel;
 
 const USAGE: &str = "\
 sealboot-init is PID 1 of an initrd: it starts the machine that it runs on.
-For tests only, and never as PID 1:
+For tests only, when built with the feature `rehearsal`, and never as PID 1:
     sealboot-init --test-root DIR --test-cmdline LINE
-takes DIR for the machine and says what it would do.";
+takes DIR for the machine and says what it would do.
+";
 
 /// The machine to start. As PID 1 that is this one, whatever the arguments say: the kernel passes
 /// on words of the command line that it does not know. Else the arguments must ask for a rehearsal.
@@ -18,20 +19,34 @@ takes DIR for the machine and says what it would do.";
 /// It lives as long as the program: a panic needs it, too.
 pub(crate) fn machine() -> &'static Machine {
     let machine = if process::id() == 1 {
-        Machine::new(PathBuf::from("/"), Box::new(Kernel::default()))
+        Some(Machine::new(
+            PathBuf::from("/"),
+            Box::new(Kernel::default()),
+        ))
     } else {
-        let Some((folder, command_line)) = rehearsal(std::env::args().skip(1)) else {
-            eprintln!("{USAGE}");
-            process::exit(2);
-        };
-        Machine::new(
-            folder.clone(),
-            Box::new(Rehearsal::new(folder, command_line)),
-        )
+        rehearsed()
+    };
+    let Some(machine) = machine else {
+        // A message to a closed terminal is no reason to panic.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), USAGE.as_bytes());
+        process::exit(2);
     };
     Box::leak(Box::new(machine))
 }
 
+#[cfg(not(feature = "rehearsal"))]
+fn rehearsed() -> Option<Machine> {
+    None
+}
+
+#[cfg(feature = "rehearsal")]
+fn rehearsed() -> Option<Machine> {
+    let (folder, command_line) = rehearsal(std::env::args().skip(1))?;
+    let system = crate::system::Rehearsal::new(folder.clone(), command_line);
+    Some(Machine::new(folder, Box::new(system)))
+}
+
+#[cfg(feature = "rehearsal")]
 fn rehearsal(mut arguments: impl Iterator<Item = String>) -> Option<(PathBuf, String)> {
     let (mut folder, mut command_line) = (None, None);
     while let Some(argument) = arguments.next() {
@@ -44,7 +59,7 @@ fn rehearsal(mut arguments: impl Iterator<Item = String>) -> Option<(PathBuf, St
     Some((folder?, command_line?))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "rehearsal"))]
 mod tests {
     use super::*;
 

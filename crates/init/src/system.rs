@@ -1,9 +1,11 @@
 //! Everything that changes the machine or asks the kernel: for real, or rehearsed.
 
 mod kernel;
+#[cfg(feature = "rehearsal")]
 mod rehearsal;
 
 pub(crate) use kernel::Kernel;
+#[cfg(feature = "rehearsal")]
 pub(crate) use rehearsal::Rehearsal;
 
 use std::convert::Infallible;
