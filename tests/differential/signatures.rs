@@ -5,7 +5,9 @@ use std::process::Command;
 
 use crate::owner::Owner;
 use formats::authenticode::{image_digest, signatures, signed_digest};
-use source::keys::{Signer, sign_detached, verify_detached, verify_image};
+use source::keys::{
+    Signer, sign_attached, sign_detached, verify_attached, verify_detached, verify_image,
+};
 
 const ROOT_HASH: &[u8] = b"2f1c5f39bb14ba84c82ff3f2c6c8b0f4c5f5c5f8a3a1b8ad57c3e0b1e8a7d9e1";
 
@@ -49,23 +51,51 @@ fn openssl_takes_detached_signatures_and_refuses_changed_ones() {
 #[test]
 fn openssl_makes_the_same_bytes() {
     let owner = Owner::new("Owner");
-    let content = owner.file("content", ROOT_HASH);
-    let mut command = Command::new("openssl");
-    command.args(["smime", "-sign", "-binary", "-noattr", "-md", "sha256"]);
-    command
-        .args(["-outform", "DER", "-signer"])
-        .arg(owner.path("db.crt"));
-    command
-        .arg("-inkey")
-        .arg(owner.path("db.key"))
-        .arg("-in")
-        .arg(content);
-    let theirs = tests::stdout("openssl", &mut command);
-    let ours = sign_detached(&owner.signer("db"), ROOT_HASH).unwrap();
-    assert_eq!(ours, theirs);
+    let theirs = |more: &[&str]| {
+        let content = owner.file("content", ROOT_HASH);
+        let mut command = Command::new("openssl");
+        command.args(["smime", "-sign", "-binary", "-noattr", "-md", "sha256"]);
+        command.args(["-outform", "DER"]).args(more).arg("-signer");
+        command.arg(owner.path("db.crt")).arg("-inkey");
+        command.arg(owner.path("db.key")).arg("-in").arg(content);
+        tests::stdout("openssl", &mut command)
+    };
     let certificate = owner.read("db.cer");
-    verify_detached(&certificate, &theirs, ROOT_HASH).unwrap();
-    verify_detached(&certificate, &theirs, b"other").unwrap_err();
+    let detached = theirs(&[]);
+    let ours = sign_detached(&owner.signer("db"), ROOT_HASH).unwrap();
+    assert_eq!(ours, detached);
+    verify_detached(&certificate, &detached, ROOT_HASH).unwrap();
+    verify_detached(&certificate, &detached, b"other").unwrap_err();
+
+    let attached = theirs(&["-nodetach"]);
+    let ours = sign_attached(&owner.signer("db"), ROOT_HASH).unwrap();
+    assert_eq!(ours, attached);
+    assert_eq!(verify_attached(&certificate, &attached).unwrap(), ROOT_HASH);
+    verify_attached(&owner.read("KEK.cer"), &attached).unwrap_err();
+    verify_attached(&certificate, &detached).unwrap_err();
+}
+
+#[test]
+fn openssl_reads_the_content_of_attached_signatures_and_refuses_changed_ones() {
+    let owner = Owner::new("Owner");
+    let signature = sign_attached(&owner.signer("db"), ROOT_HASH).unwrap();
+    let at = signature.windows(64).position(|w| w == ROOT_HASH).unwrap();
+    let mut changed = signature.clone();
+    changed[at] ^= 1;
+    verify_attached(&owner.read("db.cer"), &changed).unwrap_err();
+    for verb in ["smime", "cms"] {
+        let read = |signature: &[u8]| {
+            let signature = owner.file("signature.p7b", signature);
+            let content = owner.path("read");
+            let mut command = Command::new("openssl");
+            command.args([verb, "-verify", "-binary", "-noverify", "-inform", "DER"]);
+            command.arg("-in").arg(signature).arg("-out").arg(&content);
+            let good = tests::answer("openssl", &mut command).0;
+            good.then(|| fs::read(content).unwrap())
+        };
+        assert_eq!(read(&signature).as_deref(), Some(ROOT_HASH), "{verb}");
+        assert_eq!(read(&changed), None, "{verb}");
+    }
 }
 
 #[test]

@@ -149,6 +149,11 @@ impl OwnerKeys {
         keys::sign_detached(&self.db, content).code(Code::Keys)
     }
 
+    /// A PKCS#7 signature with `content` inside, by the db key.
+    pub fn sign_attached(&self, content: &[u8]) -> anyhow::Result<Vec<u8>> {
+        keys::sign_attached(&self.db, content).code(Code::Keys)
+    }
+
     /// Names and contents of what an owner enrols by hand.
     pub fn for_enrolment(&self) -> &[(&'static str, Vec<u8>)] {
         &self.for_enrolment

@@ -17,7 +17,7 @@ pub use format::{CONTENT_TYPE, DATA, MESSAGE_DIGEST, SHA256, SIGNED_DATA};
 pub(crate) use format::{element, elements};
 pub use reader::{CertificateFields, SignedMessage, SignerInfo, read, read_certificate};
 pub(crate) use writer::{Content, content_info, digest_algorithm, signed_data};
-pub use writer::{assemble, assemble_bare};
+pub use writer::{assemble, assemble_attached, assemble_bare};
 
 /// Why DER bytes are not taken.
 #[derive(Debug, thiserror::Error)]

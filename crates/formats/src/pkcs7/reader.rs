@@ -7,7 +7,7 @@ use der::{Decode, Encode, Tag, Tagged};
 use sha2::{Digest, Sha256};
 
 use super::Error;
-use super::format::{MESSAGE_DIGEST, SHA256, SIGNED_DATA, elements, explicit};
+use super::format::{DATA, MESSAGE_DIGEST, SHA256, SIGNED_DATA, elements, explicit};
 
 /// What a certificate says about whose it is. All fields are DER as it stands there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,27 @@ pub struct SignerInfo {
 }
 
 impl SignedMessage {
+    /// The content of the type id-data: the bytes that were signed.
+    pub fn data(&self) -> Result<&[u8], Error> {
+        const WHAT: &str = "the PKCS#7 content";
+        if self.content_type != DATA {
+            return Err(Error::Value {
+                what: WHAT,
+                found: format!("the type {}", self.content_type),
+                expected: "data, 1.2.840.113549.1.7.1,",
+            });
+        }
+        let content = any(self.content.as_deref().unwrap_or_default(), WHAT)?;
+        content
+            .tag()
+            .assert_eq(Tag::OctetString)
+            .map_err(|source| Error::Der {
+                what: WHAT,
+                source: source.into(),
+            })?;
+        Ok(content.value())
+    }
+
     /// The certificate among [`Self::certificates`] that `signer` names.
     pub fn certificate_of(&self, signer: &SignerInfo) -> Option<&[u8]> {
         let is_it = |der: &&Vec<u8>| {

@@ -40,6 +40,23 @@ fn a_bare_one_is_the_same_without_its_wrapping() {
 }
 
 #[test]
+fn an_attached_one_is_the_same_with_its_content() {
+    let detached = read(DETACHED).unwrap();
+    let signature = &detached.signers[0].signature;
+    let attached = read(&assemble_attached(CERTIFICATE, b"hello", signature).unwrap()).unwrap();
+    assert_eq!(attached.data().unwrap(), b"hello");
+    assert_eq!(attached.signers, detached.signers);
+    assert_eq!(attached.certificates, detached.certificates);
+    // Nothing is inside a detached one, and other types are not bytes alone.
+    assert!(detached.data().is_err());
+    let other = SignedMessage {
+        content_type: SIGNED_DATA,
+        ..attached
+    };
+    assert!(other.data().unwrap_err().to_string().contains("1.7.2"));
+}
+
+#[test]
 fn attributes_stand_for_the_content_only_when_its_digest_is_theirs() {
     let message = read(ATTRIBUTES).unwrap();
     let signer = &message.signers[0];
@@ -80,6 +97,7 @@ proptest! {
         let mut bytes = ATTRIBUTES.to_vec();
         bytes[offset] = byte;
         if let Ok(message) = read(&bytes) {
+            let _ = message.data();
             for signer in &message.signers {
                 let _ = message.certificate_of(signer);
                 let _ = signer.message(b"hello");

@@ -23,7 +23,23 @@ pub fn assemble(certificate: &[u8], signature: &[u8]) -> Result<Vec<u8>, Error> 
     content_info(SIGNED_DATA, Some(&assemble_bare(certificate, signature)?))
 }
 
-/// The same without the ContentInfo around it: what EFI variables want (UEFI 2.10, section 8.2.2).
+/// The same with the content inside: what the kernel takes as a signed policy.
+pub fn assemble_attached(
+    certificate: &[u8],
+    content: &[u8],
+    signature: &[u8],
+) -> Result<Vec<u8>, Error> {
+    // The type id-data is an OCTET STRING, and what is signed is its value alone (section 9.3).
+    let content = Content {
+        content_type: DATA,
+        der: Some(&element(Tag::OctetString, &[content])?),
+        attributes: None,
+    };
+    let signed = signed_data(&content, certificate, signature)?;
+    content_info(SIGNED_DATA, Some(&signed))
+}
+
+/// A detached one without the ContentInfo around it: what EFI variables want (UEFI 2.10, section 8.2.2).
 pub fn assemble_bare(certificate: &[u8], signature: &[u8]) -> Result<Vec<u8>, Error> {
     let content = Content {
         content_type: DATA,

@@ -16,7 +16,7 @@ pub use create::{CreateError, KeyFile, KeySet, KeySetOptions, RANDOM_SIZE, RsaBi
 pub use file_signer::{FileSigner, LoadError, OpenPermissions};
 pub use folder::WriteError;
 pub use summary::{CertificateSummary, NotACertificate};
-pub use verify::{VerifyError, verify, verify_detached, verify_image};
+pub use verify::{VerifyError, verify, verify_attached, verify_detached, verify_image};
 
 /// Something that can sign with the owner's key and shows the certificate that verifies it.
 ///
@@ -41,16 +41,28 @@ pub struct SignError {
 /// A PKCS#7 signature of `content`: detached, DER, no attributes. `openssl smime -verify` and
 /// the kernel take it. It counts only after the certificate verified it as a whole.
 pub fn sign_detached(signer: &dyn Signer, content: &[u8]) -> Result<Vec<u8>, SignError> {
-    let failed = |reason: String| SignError {
-        key: "the key of this certificate".to_owned(),
-        reason,
-    };
     let certificate = signer.certificate();
     let signature = signer.sign(content)?;
-    let message = formats::pkcs7::assemble(certificate, &signature)
-        .map_err(|error| failed(error.to_string()))?;
-    verify_detached(certificate, &message, content).map_err(|error| failed(error.to_string()))?;
+    let message = formats::pkcs7::assemble(certificate, &signature).map_err(unusable)?;
+    verify_detached(certificate, &message, content).map_err(unusable)?;
     Ok(message)
+}
+
+/// The same with `content` inside: what the kernel takes as a signed policy.
+pub fn sign_attached(signer: &dyn Signer, content: &[u8]) -> Result<Vec<u8>, SignError> {
+    let certificate = signer.certificate();
+    let signature = signer.sign(content)?;
+    let message =
+        formats::pkcs7::assemble_attached(certificate, content, &signature).map_err(unusable)?;
+    verify_attached(certificate, &message).map_err(unusable)?;
+    Ok(message)
+}
+
+fn unusable(error: impl std::fmt::Display) -> SignError {
+    SignError {
+        key: "the key of this certificate".to_owned(),
+        reason: error.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -53,6 +53,15 @@ pub fn verify_detached(
     verify(certificate, &signer.message(content)?, &signer.signature)
 }
 
+/// The content of an attached PKCS#7 signature, signed by `certificate` (DER).
+pub fn verify_attached(certificate: &[u8], signature: &[u8]) -> Result<Vec<u8>, VerifyError> {
+    let message = pkcs7::read(signature)?;
+    let signer = signer_of(&message, certificate)?;
+    let content = message.data()?;
+    verify(certificate, &signer.message(content)?, &signer.signature)?;
+    Ok(content.to_vec())
+}
+
 /// The Authenticode signature of a PE image, by `certificate` (DER). One of several is enough,
 /// as for firmware.
 pub fn verify_image(certificate: &[u8], image: &[u8]) -> Result<(), VerifyError> {
