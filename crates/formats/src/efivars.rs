@@ -174,10 +174,19 @@ impl SecureBoot {
     /// # Errors
     ///
     /// When a variable is missing (`None`), or is not 0 or 1: what cannot be read counts for
-    /// nothing.
+    /// nothing. And when it is not volatile as these two must be: on firmware without Secure Boot
+    /// anybody who was root once can leave a variable of that name, but only a non-volatile one.
     pub fn decode(secure_boot: Option<&[u8]>, setup_mode: Option<&[u8]>) -> Result<Self, Error> {
         let flag = |variable: Variable, file: Option<&[u8]>| match file {
-            Some(file) => variable.decode_bool(file),
+            Some(file) => match variable.decode(file)?.0 {
+                attributes if attributes & NV_BS_RT == variable.attributes => {
+                    variable.decode_bool(file)
+                }
+                attributes => {
+                    let expected = "attributes 0x6: volatile, as only the firmware makes it";
+                    Err(variable.error(format!("attributes {attributes:#x}"), expected))
+                }
+            },
             None => {
                 let found = "nothing: the firmware does not have it".to_owned();
                 Err(variable.error(found, FLAG))
@@ -256,6 +265,14 @@ mod tests {
             assert!(error.contains("SecureBoot"), "{error}");
         }
         let on = file(&[1]);
+        let off = file(&[0]);
+        for attributes in [0, 1, 2, 3, 4, 5, 7, 0x27] {
+            let odd = [&[attributes, 0, 0, 0][..], &[1]].concat();
+            for pair in [(&odd, &off), (&on, &odd)] {
+                let error = SecureBoot::decode(Some(pair.0), Some(pair.1)).unwrap_err();
+                assert!(error.expected.contains("volatile"), "{error}");
+            }
+        }
         for (secure_boot, setup_mode) in [
             (Some(&on[..]), None),
             (None, Some(&on[..])),

@@ -3,8 +3,12 @@
 //! A variable is a file there. What the file is called and what its bytes mean is not this
 //! crate's matter.
 
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
 use std::path::Path;
+
+use rustix::fs::IFlags;
+use rustix::io::Errno;
 
 use crate::Error;
 
@@ -29,9 +33,72 @@ pub fn read(folder: &Path, file_name: &str) -> Result<Option<Vec<u8>>, Error> {
         .map_err(|source: io::Error| Error::new("cannot read the EFI variable", file_name, source))
 }
 
+/// Writes a variable's file, in one piece as the firmware takes it: 4 bytes of attributes, then the
+/// value. efivarfs must be mounted writable.
+pub fn write(folder: &Path, file_name: &str, content: &[u8]) -> Result<(), Error> {
+    let path = folder.join(file_name);
+    let written = allow_change(&path).and_then(|()| {
+        // Not truncated: to efivarfs that is a change of its own.
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)?;
+        match file.write(content)? {
+            length if length == content.len() => Ok(()),
+            _ => Err(io::ErrorKind::WriteZero.into()),
+        }
+    });
+    written.map_err(|source| Error::new("cannot write the EFI variable", file_name, source))
+}
+
+/// Removes a variable. That it is not there is fine. efivarfs must be mounted writable.
+pub fn remove(folder: &Path, file_name: &str) -> Result<(), Error> {
+    let path = folder.join(file_name);
+    let removed = allow_change(&path).and_then(|()| match std::fs::remove_file(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    });
+    removed.map_err(|source| Error::new("cannot remove the EFI variable", file_name, source))
+}
+
+/// efivarfs marks the variables that it does not know as immutable, against `rm -r` by accident
+/// (ioctl_iflags(2), `FS_IMMUTABLE_FL`). A file system without such marks needs nothing.
+fn allow_change(path: &Path) -> io::Result<()> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    match rustix::fs::ioctl_getflags(&file) {
+        Ok(flags) if flags.contains(IFlags::IMMUTABLE) => Ok(rustix::fs::ioctl_setflags(
+            &file,
+            flags - IFlags::IMMUTABLE,
+        )?),
+        Ok(_) | Err(Errno::NOTTY | Errno::OPNOTSUPP) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        for content in [b"\x07\0\0\0one", b"\x07\0\0\0two"] {
+            write(folder, "A-1", content).unwrap();
+            assert_eq!(read(folder, "A-1").unwrap().as_deref(), Some(&content[..]));
+        }
+        for _ in 0..2 {
+            remove(folder, "A-1").unwrap();
+            assert_eq!(read(folder, "A-1").unwrap(), None);
+        }
+        let error = write(&folder.join("nowhere"), "A-1", b"").unwrap_err();
+        assert!(error.to_string().contains("A-1"), "{error}");
+    }
 
     #[test]
     fn a_variable_is_a_file() {

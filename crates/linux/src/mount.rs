@@ -34,6 +34,12 @@ pub fn mount(
     })
 }
 
+/// Changes the flags of the mount at `target` to `flags`.
+pub fn remount(target: &Path, flags: Flags) -> Result<(), Error> {
+    rustix::mount::mount_remount(target, flags, c"")
+        .map_err(Error::at("cannot change the mount at", target))
+}
+
 /// Moves the mount at `from` to the existing directory `to`.
 pub fn move_to(from: &Path, to: &Path) -> Result<(), Error> {
     rustix::mount::mount_move(from, to).map_err(|errno| {
