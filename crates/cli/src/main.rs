@@ -9,6 +9,7 @@ mod output;
 mod progress;
 mod run;
 mod status;
+mod write;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.verb {
         Verb::Keys(verb) => keys::verb(&verb, json),
         Verb::Build(options) => build::verb(&options, json, quiet),
+        Verb::Write(options) => write::verb(&options, json, quiet),
         Verb::Run(options) => run::verb(&options, quiet),
         Verb::Status(options) => status::verb(&options, json),
     };

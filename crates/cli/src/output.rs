@@ -29,3 +29,8 @@ pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 pub fn tell(line: &str) {
     let _ = writeln!(anstream::stderr(), "{line}").and_then(|()| io::stderr().flush());
 }
+
+/// Asks a person something: the answer is typed on the same line.
+pub fn ask(question: &str) {
+    let _ = write!(anstream::stderr(), "{question}").and_then(|()| io::stderr().flush());
+}

@@ -74,7 +74,7 @@ impl Step {
             Some(bar) if total > 0 => {
                 if bar.length() != Some(total) {
                     bar.set_style(style(
-                        "{spinner} {prefix:12} {wide_bar} {bytes}/{total_bytes} {eta}",
+                        "{spinner} {prefix:12} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
                     ));
                     bar.set_length(total);
                 }

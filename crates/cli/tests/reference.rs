@@ -40,6 +40,7 @@ fn every_verbs_help() {
         &["keys", "create"],
         &["keys", "show"],
         &["build"],
+        &["write"],
         &["run"],
         &["status"],
     ];

@@ -1,4 +1,4 @@
-//! Reading block devices past the page cache (open(2), `O_DIRECT`).
+//! Reading and writing block devices past the page cache (open(2), `O_DIRECT`).
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -9,11 +9,11 @@ use rustix::io::Errno;
 
 use crate::Error;
 
-/// What memory, offset and length of a direct read must be multiples of, in bytes: at least the
+/// What memory, offset and length of a direct read or write must be multiples of, in bytes: at least the
 /// block size of every device that is mapped here.
 pub const ALIGNMENT: usize = 4096;
 
-/// Memory for direct reads.
+/// Memory for direct reads and writes.
 #[derive(Debug)]
 pub struct Buffer {
     bytes: Vec<u8>,
@@ -50,10 +50,15 @@ impl Buffer {
         }
     }
 
+    /// The first `length` bytes (at most the buffer's).
+    pub fn bytes(&mut self, length: usize) -> &mut [u8] {
+        let end = self.start + length.min(self.length);
+        self.bytes.get_mut(self.start..end).unwrap_or_default()
+    }
+
     /// Reads `length` bytes (at most the buffer's) at `offset` of `file`.
     pub fn read(&mut self, file: &File, offset: u64, length: usize) -> std::io::Result<&[u8]> {
-        let end = self.start + length.min(self.length);
-        let bytes = self.bytes.get_mut(self.start..end).unwrap_or_default();
+        let bytes = self.bytes(length);
         file.read_exact_at(bytes, offset)?;
         Ok(bytes)
     }

@@ -7,8 +7,10 @@
 pub mod block;
 pub mod device_mapper;
 pub mod direct;
+pub mod disk;
 pub mod efivars;
 pub mod error;
+pub mod interrupt;
 pub mod keyring;
 pub mod loop_device;
 pub mod modules;

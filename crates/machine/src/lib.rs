@@ -1,3 +1,5 @@
 //! What the command does on the machine itself.
 
+pub mod disk;
 pub mod status;
+pub mod write;
