@@ -16,8 +16,9 @@ pub const REQUIRED: &[&str] = &[
 /// Needed too when [`crate::boot::Root::Overlay`] is set.
 pub const OVERLAY: &str = "overlay";
 
-/// Loaded when there: faster hashing for dm-verity on kernels where no alias brings it.
-pub const HELPFUL: &[&str] = &["sha256_ssse3"];
+/// Loaded when there: faster hashing for dm-verity on kernels where no alias brings it; and what
+/// keeps the end of the log of a kernel that stops.
+pub const HELPFUL: &[&str] = &["sha256_ssse3", "efi_pstore"];
 
 /// Where the modules and their indexes (`modules.dep`, `modules.alias`, `modules.softdep`,
 /// `modules.builtin`, as depmod writes them) are, in the initrd and in the modules image's place.

@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use contract::cmdline;
 
-use crate::machine::Machine;
+use crate::last_failure;
+use crate::machine::{Machine, Progress, printable};
 
 /// Seconds that a failure stays on the screen when the command line does not say.
 const PAUSE: u64 = 30;
@@ -62,6 +63,20 @@ impl Failure {
         &self.what
     }
 
+    /// What is kept of it for the next boot.
+    fn to_keep(&self, progress: &Progress) -> contract::failure::Failure {
+        contract::failure::Failure {
+            release: progress.release.clone(),
+            step: progress.step.clone(),
+            problem: self.what.clone(),
+            expected: self.expected.clone(),
+            found: self.found.clone(),
+            reason: self.because.clone(),
+            next: self.next.clone(),
+            kernel_log: None,
+        }
+    }
+
     /// The screen.
     fn render(&self, release: &str, step: &str, pause: u64) -> String {
         let line = "=".repeat(COLUMNS - 1);
@@ -97,13 +112,17 @@ impl Failure {
     }
 }
 
-/// The end of a boot that failed: says so on every console, waits, restarts. A machine with more
+/// The end of a boot that failed: says so on every console, keeps it for the next boot, waits,
+/// restarts. A machine with more
 /// than one slot is given its next one by the firmware then.
 pub(crate) fn stop(machine: &Machine, failure: &Failure) -> ! {
     let progress = machine.progress();
     let pause = machine.seconds(cmdline::PAUSE, PAUSE);
     let screen = failure.render(&progress.release, &progress.step, pause.as_secs());
     machine.system.print(&screen);
+    if machine.path("/sys/firmware/efi").is_dir() {
+        last_failure::keep(machine, &failure.to_keep(&progress));
+    }
     machine.system.pause(pause);
     machine.system.restart()
 }
@@ -125,12 +144,10 @@ pub(crate) fn stop_on_panic(machine: &'static Machine) {
 }
 
 /// Breaks `text` into lines of at most `width` characters, between words where it can. What is no
-/// printable ASCII becomes `?`: texts quote files that anybody may have written, and a console
-/// obeys control characters.
+/// printable ASCII becomes `?`.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
-        let printable = |c: char| if c.is_ascii_graphic() { c } else { '?' };
         let mut rest: Vec<char> = word.chars().map(printable).collect();
         if let Some(last) = lines.last_mut()
             && last.chars().count() + 1 + rest.len() <= width

@@ -1,11 +1,16 @@
 //! Step 4: what the firmware says about Secure Boot, and where it started this release from.
 
+use contract::boot;
 use formats::efivars::{LOADER_DEVICE_PART_UUID, SECURE_BOOT, SETUP_MODE, SecureBoot, Variable};
 use linux::efivars;
 use linux::mount::Flags;
 
 use crate::failure::Failure;
 use crate::machine::Machine;
+use crate::release::Release;
+
+/// What nothing on efivarfs may be or do.
+pub(crate) const VARIABLES: Flags = Flags::NOSUID.union(Flags::NODEV).union(Flags::NOEXEC);
 
 /// What the firmware said.
 pub(crate) struct Firmware {
@@ -16,8 +21,8 @@ pub(crate) struct Firmware {
 }
 
 /// Reads the EFI variables. What cannot be read is a failure: a release that relies on Secure
-/// Boot does not guess.
-pub(crate) fn state(machine: &Machine) -> Result<Firmware, Failure> {
+/// Boot does not guess. So is Secure Boot that is off, when the release requires it.
+pub(crate) fn state(machine: &Machine, release: &Release) -> Result<Firmware, Failure> {
     machine.step("asking the firmware for its Secure Boot state");
     let folder = machine.path(efivars::FOLDER);
     if !machine.path("/sys/firmware/efi").is_dir() {
@@ -27,10 +32,15 @@ pub(crate) fn state(machine: &Machine) -> Result<Firmware, Failure> {
             "turn off legacy boot (CSM) in the firmware's setup",
         ));
     }
-    let flags = Flags::NOSUID | Flags::NODEV | Flags::NOEXEC;
     machine
         .system
-        .mount("efivarfs", &folder, "efivarfs", flags, "")
+        .mount(
+            "efivarfs",
+            &folder,
+            "efivarfs",
+            VARIABLES | Flags::RDONLY,
+            "",
+        )
         .map_err(|error| unreadable().because(&error))?;
     let read = |variable: Variable| {
         efivars::read(&folder, &variable.file_name()).map_err(|error| unreadable().because(&error))
@@ -45,21 +55,55 @@ pub(crate) fn state(machine: &Machine) -> Result<Firmware, Failure> {
         text.map_err(|error| machine.say(&format!("passed over: {error}")))
             .ok()
     });
-    machine.say(match secure_boot {
-        SecureBoot { on: true, .. } => "Secure Boot is on",
-        SecureBoot {
-            setup_mode: true, ..
-        } => {
-            "WARNING: Secure Boot is OFF and the firmware is in SETUP MODE: anybody may enrol keys"
+    match off(secure_boot) {
+        None => machine.say("Secure Boot is on"),
+        Some(words) if release.boot.secure_boot == boot::SecureBoot::Required => {
+            return Err(Failure::new(
+                "Secure Boot is off, and this release starts only while it is on",
+                "enrol the owner's keys and turn Secure Boot on, both in the firmware's setup",
+            )
+            .differs("Secure Boot is on", words));
         }
-        SecureBoot { .. } => {
-            "WARNING: Secure Boot is OFF: nothing vouches for this kernel and initrd"
-        }
-    });
+        Some(words) => warn(machine, words),
+    }
     Ok(Firmware {
         secure_boot,
         started_from: started_from.map(|guid| guid.to_ascii_lowercase()),
     })
+}
+
+/// What the screen says of a firmware that does not check what it starts.
+fn off(state: SecureBoot) -> Option<&'static str> {
+    match state {
+        SecureBoot {
+            on: true,
+            setup_mode: false,
+        } => None,
+        SecureBoot {
+            setup_mode: true, ..
+        } => Some("Secure Boot is OFF and the firmware is in SETUP MODE"),
+        SecureBoot { .. } => Some("Secure Boot is OFF"),
+    }
+}
+
+/// Loud: it stands between other lines and is to be seen.
+fn warn(machine: &Machine, words: &str) {
+    let warning = format!("WARNING: {words}");
+    for line in [
+        "",
+        &warning,
+        "",
+        "Nothing vouches for this kernel and initrd: who had this disk in",
+        "hands can have put others there, and what follows can be a lie.",
+        "Turn Secure Boot on, with the owner's keys, in firmware setup.",
+        "",
+    ] {
+        let row = match line {
+            "" => format!("+{}+", "-".repeat(67)),
+            line => format!("| {line:<66}|"),
+        };
+        machine.say(&row);
+    }
 }
 
 fn unreadable() -> Failure {

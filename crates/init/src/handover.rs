@@ -7,6 +7,7 @@ use contract::{root as places, running};
 use linux::rooted;
 
 use crate::failure::Failure;
+use crate::last_failure;
 use crate::machine::Machine;
 use crate::release::{Release, leave};
 use crate::root::Root;
@@ -37,6 +38,7 @@ pub(crate) fn run(
         .map(|inside| Ok((machine.path(inside), root.place(inside)?)))
         .collect::<Result<_, Failure>>()?;
 
+    last_failure::forget(machine);
     machine.say(&format!("starting {}", boot.init));
     leave(machine, running::LOG, machine.progress().log.as_bytes())?;
     let trouble = |error: linux::Error| {

@@ -86,3 +86,13 @@ impl Machine {
         Duration::from_secs(seconds.unwrap_or(default).min(86_400))
     }
 }
+
+/// The character, when it is one that a console only shows; `?` for what it may obey: texts quote
+/// files and logs that anybody may have written.
+pub(crate) fn printable(c: char) -> char {
+    if c.is_ascii_graphic() || c == ' ' {
+        c
+    } else {
+        '?'
+    }
+}

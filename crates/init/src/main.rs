@@ -14,6 +14,8 @@ mod firmware;
 mod handover;
 mod hardware;
 mod images;
+mod kernel_log;
+mod last_failure;
 mod machine;
 mod partition;
 mod release;
@@ -41,7 +43,8 @@ fn boot(machine: &'static Machine) -> Result<Infallible, Failure> {
     file_systems::mount(machine)?;
     let release = Release::pinned(machine)?;
     let mut hardware = Hardware::discover(machine, &release)?;
-    let firmware = firmware::state(machine)?;
+    let firmware = firmware::state(machine, &release)?;
+    last_failure::recall(machine);
     let mut search = Search::new(machine, &release, &firmware);
     let images = images::map(machine, &release, &firmware, &mut search, &mut hardware)?;
     let root = root::assemble(machine, &release, &images)?;

@@ -57,6 +57,8 @@ pub(crate) trait System: Send + Sync {
     ) -> Result<(), Error>;
     /// Unmounts.
     fn unmount(&self, target: &Path) -> Result<(), Error>;
+    /// Changes the flags of a mount.
+    fn remount(&self, target: &Path, flags: Flags) -> Result<(), Error>;
     /// Moves a mount.
     fn move_mount(&self, from: &Path, to: &Path) -> Result<(), Error>;
 

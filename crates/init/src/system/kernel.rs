@@ -59,6 +59,10 @@ impl System for Kernel {
         mount::unmount(target)
     }
 
+    fn remount(&self, target: &Path, flags: Flags) -> Result<(), Error> {
+        mount::remount(target, flags)
+    }
+
     fn move_mount(&self, from: &Path, to: &Path) -> Result<(), Error> {
         mount::move_to(from, to)
     }

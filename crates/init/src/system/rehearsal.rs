@@ -93,6 +93,17 @@ impl Rehearsal {
     }
 }
 
+fn flag_words(flags: Flags) -> Vec<&'static str> {
+    let words = [
+        (Flags::RDONLY, "ro"),
+        (Flags::NOSUID, "nosuid"),
+        (Flags::NODEV, "nodev"),
+        (Flags::NOEXEC, "noexec"),
+    ];
+    let set = words.iter().filter(|(flag, _)| flags.contains(*flag));
+    set.map(|(_, word)| *word).collect()
+}
+
 fn event_of(key: &str, value: &str) -> Uevent {
     Uevent {
         action: "add".to_owned(),
@@ -127,17 +138,11 @@ impl System for Rehearsal {
         flags: Flags,
         data: &str,
     ) -> Result<(), Error> {
-        let words = [
-            (Flags::RDONLY, "ro"),
-            (Flags::NOSUID, "nosuid"),
-            (Flags::NODEV, "nodev"),
-            (Flags::NOEXEC, "noexec"),
-        ];
-        let set = words
-            .iter()
-            .filter(|(flag, _)| flags.contains(*flag))
-            .map(|(_, word)| *word);
-        let options: Vec<&str> = set.chain([data]).filter(|word| !word.is_empty()).collect();
+        let options = [&flag_words(flags)[..], &[data]].concat();
+        let options: Vec<&str> = options
+            .into_iter()
+            .filter(|word| !word.is_empty())
+            .collect();
         let shown = fs::read_link(target).unwrap_or_else(|_| target.to_owned());
         self.would(&format!(
             "mount {source} at {} ({kind} {})",
@@ -158,6 +163,12 @@ impl System for Rehearsal {
         self.would(&format!("unmount {}", target.display()));
         let _ = fs::remove_file(target);
         self.make_directory(target)
+    }
+
+    fn remount(&self, target: &Path, flags: Flags) -> Result<(), Error> {
+        let options = flag_words(flags).join(",");
+        self.would(&format!("remount {} with {options}", target.display()));
+        self.allow("cannot change the mount at", &target.display().to_string())
     }
 
     fn move_mount(&self, from: &Path, to: &Path) -> Result<(), Error> {

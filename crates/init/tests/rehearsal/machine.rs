@@ -203,6 +203,15 @@ impl Machine {
         );
     }
 
+    /// Forgets what a rehearsal mounted and left: the next one is another boot.
+    pub fn restart(&self) {
+        for folder in ["run", "sysroot"] {
+            let path = self.path(folder);
+            let _ = fs::remove_file(&path);
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+
     pub fn path(&self, path: &str) -> std::path::PathBuf {
         self.folder.path().join(path)
     }

@@ -2,6 +2,7 @@
 
 mod firmware;
 mod hardware;
+mod last_failure;
 mod machine;
 mod partition;
 mod refusals;

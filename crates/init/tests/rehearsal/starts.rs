@@ -38,13 +38,14 @@ would load /usr/lib/modules/{KERNEL}/kernel/virtio.ko
 would load /usr/lib/modules/{KERNEL}/kernel/virtio-ring.ko
 would load /usr/lib/modules/{KERNEL}/kernel/virtio-blk.ko
 sealboot: 10 kernel modules loaded for this machine
-would mount efivarfs at /sys/firmware/efi/efivars (efivarfs nosuid,nodev,noexec)
+would mount efivarfs at /sys/firmware/efi/efivars (efivarfs ro,nosuid,nodev,noexec)
 sealboot: Secure Boot is on
 would mount /dev/vda1 at /run/sealboot/boot (vfat ro,nosuid,nodev,noexec,codepage=437,iocharset=ascii)
 sealboot: boot partition /dev/vda1 ({GUID})
 {}{}{}would mount /dev/mapper/sealboot-root at /sysroot (squashfs ro)
 would mount /dev/mapper/sealboot-modules at /mounted/sealboot-root/usr/lib/modules/{KERNEL} (squashfs ro,nosuid,nodev,noexec)
 would mount /dev/mapper/sealboot-firmware at /mounted/sealboot-root/usr/lib/firmware (squashfs ro,nosuid,nodev,noexec)
+would remount /sys/firmware/efi/efivars with nosuid,nodev,noexec
 sealboot: starting /sbin/init
 would move /dev to /mounted/sealboot-root/dev
 would move /sys to /mounted/sealboot-root/sys
