@@ -1,10 +1,13 @@
 //! The command line: one definition, from which help, man pages and completions come.
 
+mod run;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit;
+pub use run::{Bus, Forward, Network, Run, Tamper};
 
 /// Turns a container image and a kernel package into an operating system that a PC's firmware
 /// verifies from the first instruction to the last file.
@@ -156,34 +159,6 @@ pub struct Write {
     /// Print the plan and stop
     #[arg(long)]
     pub dry_run: bool,
-}
-
-/// `sealboot run`
-#[derive(Args, Debug)]
-pub struct Run {
-    /// Disk image to boot; it is not changed
-    #[arg(value_name = "DISK", default_value = "out/disk.img")]
-    pub disk: PathBuf,
-    #[command(flatten)]
-    pub keys: KeysFolder,
-    /// Memory in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(256..))]
-    pub memory: u32,
-    /// Processors
-    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub smp: u32,
-    /// Write everything that comes on the serial line into this file
-    #[arg(long, value_name = "FILE")]
-    pub serial_log: Option<PathBuf>,
-    /// End well as soon as this text was printed; several are awaited in order
-    #[arg(long, value_name = "TEXT")]
-    pub expect: Vec<String>,
-    /// Seconds to wait for the expected texts [default: 300 with --expect, else no limit]
-    #[arg(long, value_name = "SECONDS")]
-    pub timeout: Option<u64>,
-    /// Emulate the processor even where KVM could be used
-    #[arg(long)]
-    pub no_kvm: bool,
 }
 
 /// `sealboot status`

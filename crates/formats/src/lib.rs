@@ -14,6 +14,8 @@ pub mod pe;
 #[cfg(feature = "build")]
 pub mod pkcs7;
 #[cfg(feature = "build")]
+pub mod qcow2;
+#[cfg(feature = "build")]
 pub mod squashfs;
 pub mod uki;
 pub mod varstore;

@@ -1,8 +1,13 @@
-//! Becoming another program (execve(2)).
+//! Programs: becoming another one (execve(2)), and one that ends with this process (prctl(2)).
 
 use std::ffi::CString;
 use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::ptr;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 use crate::Error;
 
@@ -27,4 +32,22 @@ pub fn exec(program: &str, arguments: &[String]) -> Error {
         libc::execv(pointers[0], pointers.as_ptr());
     }
     Error::new("cannot start", program, io::Error::last_os_error())
+}
+
+/// Makes the program that `command` starts end (SIGKILL) when this process does, however that
+/// happens. It ends with the very thread that starts it: call from one that lives as long as the
+/// program should.
+pub fn end_with_parent(command: &mut Command) -> &mut Command {
+    let parent = Pid::from_raw(std::process::id() as i32);
+    let ask = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // It ended before it could be asked for.
+        if getppid() != parent {
+            return Err(Errno::SRCH.into());
+        }
+        Ok(())
+    };
+    // SAFETY: between fork(2) and execve(2) only async-signal-safe calls are allowed. `ask` makes
+    // two system calls, takes no lock and allocates nothing; neither does an error from a number.
+    unsafe { command.pre_exec(ask) }
 }

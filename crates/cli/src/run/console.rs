@@ -8,21 +8,11 @@ use std::sync::mpsc::Sender;
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
+use super::attempt::Event;
 use crate::output;
 
 /// Control-] ends the machine, as in telnet and virsh.
 const QUIT: u8 = 0x1d;
-
-/// What the serial line told.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Event {
-    /// These bytes came.
-    Output(Vec<u8>),
-    /// The machine is gone: its end of the line is closed.
-    End,
-    /// The person wants to stop.
-    Quit,
-}
 
 /// Copies what the machine prints to the terminal and to `log`, and tells `events` of it.
 pub fn output(mut from: ChildStdout, mut log: Option<File>, show: bool, events: &Sender<Event>) {

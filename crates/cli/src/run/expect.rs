@@ -2,8 +2,8 @@
 
 /// What is still awaited.
 #[derive(Debug)]
-pub struct Expectation<'a> {
-    texts: &'a [String],
+pub struct Expectation<'a, T> {
+    texts: &'a [T],
     met: usize,
     /// What came since the last match, without control sequences; bounded by [`KEEP`].
     recent: String,
@@ -21,9 +21,9 @@ enum Escape {
 /// Characters kept to look for a text in, and to show when it does not come.
 const KEEP: usize = 16 * 1024;
 
-impl<'a> Expectation<'a> {
+impl<'a, T: AsRef<str>> Expectation<'a, T> {
     /// Waits for `texts` in that order.
-    pub fn new(texts: &'a [String]) -> Self {
+    pub fn new(texts: &'a [T]) -> Self {
         Self {
             texts,
             met: 0,
@@ -59,7 +59,12 @@ impl<'a> Expectation<'a> {
 
     /// The text that is awaited now.
     pub fn next(&self) -> Option<&'a str> {
-        self.texts.get(self.met).map(String::as_str)
+        self.texts.get(self.met).map(T::as_ref)
+    }
+
+    /// All of them.
+    pub fn texts(&self) -> &'a [T] {
+        self.texts
     }
 
     /// Whether all came.

@@ -1,10 +1,9 @@
-//! A fresh variable store that holds the owner's PK, KEK and db: Secure Boot is on from the
-//! first start.
+//! Variable stores: what the firmware knows from the first start.
 
 use std::fs;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use formats::efi_signature_list::{Timestamp, read_auth};
 use formats::efivars::{self, CUSTOM_MODE, DB, KEK, PK, SECURE_BOOT_ENABLE};
 use formats::varstore::{self, Variable};
@@ -12,10 +11,56 @@ use formats::varstore::{self, Variable};
 use crate::exit::{Code, WithCode};
 use crate::keys;
 
-/// The blank store with the keys in it.
-pub fn enrolled(blank: &Path, folder: &Path) -> anyhow::Result<Vec<u8>> {
+/// What the firmware does about Secure Boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The owner's PK, KEK and db are enrolled, and what starts is checked.
+    SecureBoot,
+    /// They are enrolled, and nothing is checked.
+    NoSecureBoot,
+    /// Nothing is enrolled: anybody may do so.
+    SetupMode,
+}
+
+/// The blank store in that state, with keys from `folder`.
+pub fn new(blank: &Path, folder: &Path, state: State) -> anyhow::Result<Vec<u8>> {
     let template = fs::read(blank)
-        .with_context(|| format!("the firmware's {} cannot be read", blank.display()))?;
+        .with_context(|| format!("the firmware's {} cannot be read", blank.display()))
+        .code(Code::Failed)?;
+    let variables = match state {
+        State::SecureBoot => with_keys(folder, true)?,
+        State::NoSecureBoot => with_keys(folder, false)?,
+        State::SetupMode => Vec::new(),
+    };
+    varstore::write(&template, &variables)
+        .with_context(|| {
+            format!(
+                "the firmware's blank variable store {} cannot be used",
+                blank.display()
+            )
+        })
+        .code(Code::Missing)
+}
+
+/// An error when the file is no variable store, or one of another size than this firmware's.
+pub fn check(path: &Path, size: usize) -> anyhow::Result<()> {
+    let cannot = || format!("the variable store {} cannot be used", path.display());
+    let bytes = fs::read(path).with_context(cannot).input_code()?;
+    varstore::Store::parse(&bytes)
+        .with_context(cannot)
+        .code(Code::Refused)?;
+    if bytes.len() != size {
+        let found = bytes.len();
+        return Err(anyhow!(
+            "it has {found} bytes; this machine's firmware needs {size}"
+        ))
+        .with_context(cannot)
+        .code(Code::Refused);
+    }
+    Ok(())
+}
+
+fn with_keys(folder: &Path, secure_boot: bool) -> anyhow::Result<Vec<Variable>> {
     let mut variables = Vec::new();
     for variable in [PK, KEK, DB] {
         let file = format!("{}.auth", variable.name);
@@ -29,17 +74,10 @@ pub fn enrolled(blank: &Path, folder: &Path) -> anyhow::Result<Vec<u8>> {
             .code(Code::Keys)?;
         variables.push(with(&variable, auth.time, auth.data));
     }
-    for (variable, value) in [(SECURE_BOOT_ENABLE, 1), (CUSTOM_MODE, 0)] {
-        variables.push(with(&variable, Timestamp::default(), vec![value]));
+    for (variable, value) in [(SECURE_BOOT_ENABLE, secure_boot), (CUSTOM_MODE, false)] {
+        variables.push(with(&variable, Timestamp::default(), vec![value.into()]));
     }
-    varstore::write(&template, &variables)
-        .with_context(|| {
-            format!(
-                "the firmware's blank variable store {} cannot be used",
-                blank.display()
-            )
-        })
-        .code(Code::Missing)
+    Ok(variables)
 }
 
 fn with(variable: &efivars::Variable, time: Timestamp, data: Vec<u8>) -> Variable {
