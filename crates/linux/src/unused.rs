@@ -6,7 +6,7 @@
 //! to a library's of the same name. Should a later library need one more of a family, it brings
 //! all of it, and linking fails over two functions of one name: add that one here.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::process::abort;
 
 /// `_URC_END_OF_STACK` (Itanium C++ ABI: Exception Handling, level I, section 1.2).
@@ -33,8 +33,28 @@ extern "C" fn _Unwind_Backtrace(_: *const c_void, _: *mut c_void) -> c_int {
     END_OF_STACK
 }
 
+/// Looks a function up by its name: there is none. The standard library asks for those that only
+/// some C libraries have, and does without. A static program has nothing to look in, but the real
+/// one explains so in the user's language.
+//
+// SAFETY: it has the real one's arguments, may find nothing as that may, and touches nothing.
+#[unsafe(no_mangle)]
+extern "C" fn dlsym(_: *mut c_void, _: *const c_char) -> *mut c_void {
+    std::ptr::null_mut()
+}
+
+/// Names a thread (pthread_setname_np(3)): they have none here. The real one prints a path with
+/// `sprintf`.
+//
+// SAFETY: it has the real one's arguments and touches nothing.
+#[unsafe(no_mangle)]
+extern "C" fn pthread_setname_np(_: libc::pthread_t, _: *const c_char) -> c_int {
+    0
+}
+
 /// What runs only while the stack is unwound, which a panic here never does: it aborts. Nor is a
-/// thread ever cancelled, which is how glibc comes to unwind.
+/// thread ever cancelled, which is how glibc comes to unwind. Nor is a host name ever resolved:
+/// `__res_vinit` would read how, `__res_iclose` end it.
 macro_rules! never_called {
     ($($name:ident)*) => {$(
         // SAFETY: it does not return, so it does not matter what its callers pass and expect.
@@ -57,5 +77,7 @@ never_called! {
     _Unwind_Resume
     _Unwind_SetGR
     _Unwind_SetIP
+    __res_iclose
+    __res_vinit
     __gcc_personality_v0
 }
