@@ -11,6 +11,7 @@ use crate::last_failure;
 use crate::machine::Machine;
 use crate::release::{Release, leave};
 use crate::root::Root;
+use crate::watchdog;
 
 /// Moves the kernel's file systems into the root and becomes its init. Everything that can be
 /// found out beforehand is: after the first move there is only the way on.
@@ -39,6 +40,7 @@ pub(crate) fn run(
         .collect::<Result<_, Failure>>()?;
 
     last_failure::forget(machine);
+    watchdog::stop(machine);
     machine.say(&format!("starting {}", boot.init));
     leave(machine, running::LOG, machine.progress().log.as_bytes())?;
     let trouble = |error: linux::Error| {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use contract::cmdline;
 
 use crate::system::System;
+use crate::watchdog;
 
 /// See the module. One exists, for the whole life of the program.
 pub(crate) struct Machine {
@@ -25,6 +26,8 @@ pub(crate) struct Progress {
     pub(crate) step: String,
     /// Every line said so far.
     pub(crate) log: String,
+    /// Until when the watchdog is fed without another sign of life.
+    lively: Duration,
 }
 
 impl Machine {
@@ -53,17 +56,31 @@ impl Machine {
     pub(crate) fn say(&self, line: &str) {
         let line = format!("sealboot: {line}\n");
         self.with_progress(|progress| progress.log.push_str(&line));
+        self.is_alive(watchdog::PATIENCE);
         self.system.print(&line);
     }
 
     /// What is done from now on, for the screen in case it fails: `finding the boot partition`.
     pub(crate) fn step(&self, step: impl Into<String>) {
         self.with_progress(|progress| progress.step = step.into());
+        self.is_alive(watchdog::PATIENCE);
     }
 
     /// Which release this is, for the screen.
     pub(crate) fn set_release(&self, release: String) {
         self.with_progress(|progress| progress.release = release);
+    }
+
+    /// A sign of life: the watchdog is fed for `patience` from now on.
+    pub(crate) fn is_alive(&self, patience: Duration) {
+        let until = self.system.now().saturating_add(patience);
+        self.with_progress(|progress| progress.lively = until);
+    }
+
+    /// Whether there was a sign of life not long ago.
+    pub(crate) fn lively(&self) -> bool {
+        let until = self.progress.lock().map(|progress| progress.lively);
+        until.is_ok_and(|until| self.system.now() <= until)
     }
 
     /// A copy of what is known so far. Works in a panic, too: it gives up rather than waits.

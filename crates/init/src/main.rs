@@ -22,6 +22,7 @@ mod release;
 mod root;
 mod start;
 mod system;
+mod watchdog;
 
 use std::convert::Infallible;
 
@@ -43,10 +44,12 @@ fn boot(machine: &'static Machine) -> Result<Infallible, Failure> {
     file_systems::mount(machine)?;
     let release = Release::pinned(machine)?;
     let mut hardware = Hardware::discover(machine, &release)?;
+    watchdog::start(machine);
     let firmware = firmware::state(machine, &release)?;
     last_failure::recall(machine);
     let mut search = Search::new(machine, &release, &firmware);
     let images = images::map(machine, &release, &firmware, &mut search, &mut hardware)?;
+    watchdog::start(machine);
     let root = root::assemble(machine, &release, &images)?;
     handover::run(machine, &release, &root)
 }

@@ -69,6 +69,14 @@ pub(crate) trait System: Send + Sync {
     /// The next device event.
     fn next_event(&self, patience: Duration) -> Result<Heard, Error>;
 
+    /// Starts the watchdog, to restart the machine after so many seconds of silence: in words,
+    /// what was started. Nothing when there is none, or it runs already.
+    fn start_watchdog(&self, timeout: u32) -> Result<Option<String>, Error>;
+    /// Feeds the watchdog if it is `wanted`; `false` when it was stopped.
+    fn feed_watchdog(&self, wanted: bool) -> bool;
+    /// Stops the watchdog; what a person should know then.
+    fn stop_watchdog(&self) -> Result<Option<String>, Error>;
+
     /// Maps an image; gives the name of the device to mount.
     fn map(&self, mapping: Mapping<'_>) -> Result<String, Error>;
     /// Removes the device of an image that nobody uses.

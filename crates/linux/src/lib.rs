@@ -20,6 +20,7 @@ pub mod process;
 pub mod rooted;
 pub mod tty;
 pub mod uevent;
+pub mod watchdog;
 
 // A program that unwinds needs the real ones.
 #[cfg(all(feature = "pid1", panic = "abort"))]

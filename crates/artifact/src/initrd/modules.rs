@@ -155,6 +155,9 @@ pub const DEFAULT_MODULES: &[ModuleGroup] = &[
         name: "watchdogs",
         reason: "a machine that hangs restarts, and the other slot gets its turn",
         modules: &[
+            // They make the device that iTCO_wdt drives.
+            "lpc_ich",
+            "i2c_i801",
             "iTCO_wdt",
             "sp5100_tco",
             "wdat_wdt",

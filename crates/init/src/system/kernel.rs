@@ -12,6 +12,7 @@ use linux::modules::Loaded;
 use linux::mount::Flags;
 use linux::tty::Consoles;
 use linux::uevent::{Heard, Listener};
+use linux::watchdog::{self, Watchdog};
 use linux::{Error, direct, keyring, loop_device, modules, mount, power};
 
 use super::{Mapping, System, mapped_node};
@@ -23,6 +24,7 @@ pub(crate) struct Kernel {
     listener: OnceLock<Listener>,
     /// One writer at a time: lines stay whole.
     consoles: Mutex<()>,
+    watchdog: Mutex<Option<Watchdog>>,
 }
 
 impl System for Kernel {
@@ -82,6 +84,53 @@ impl System for Kernel {
             Some(listener) => listener.next(patience),
             None => Ok(Heard::Nothing),
         }
+    }
+
+    fn start_watchdog(&self, timeout: u32) -> Result<Option<String>, Error> {
+        let Ok(mut running) = self.watchdog.lock() else {
+            return Ok(None);
+        };
+        if running.is_some() {
+            return Ok(None);
+        }
+        *running = watchdog::start(Path::new("/sys"), Path::new("/dev"), timeout)?;
+        Ok(running.as_ref().map(|watchdog| {
+            let endless = match watchdog.endless {
+                true => ", and cannot be stopped",
+                false => "",
+            };
+            format!(
+                "{} restarts the machine after {} s of silence{endless}",
+                watchdog.identity, watchdog.timeout
+            )
+        }))
+    }
+
+    fn feed_watchdog(&self, wanted: bool) -> bool {
+        let Ok(mut running) = self.watchdog.lock() else {
+            return false;
+        };
+        // One that cannot be fed restarts the machine: there is nothing better to do.
+        running
+            .as_mut()
+            .map(|watchdog| wanted.then(|| watchdog.feed()))
+            .is_some()
+    }
+
+    fn stop_watchdog(&self) -> Result<Option<String>, Error> {
+        let running = self
+            .watchdog
+            .lock()
+            .ok()
+            .and_then(|mut running| running.take());
+        let Some(watchdog) = running else {
+            return Ok(None);
+        };
+        let words = watchdog.endless.then(|| {
+            let seconds = watchdog.timeout;
+            format!("the watchdog cannot be stopped: the root must feed it within {seconds} s")
+        });
+        watchdog.stop().map(|()| words)
     }
 
     fn map(&self, mapping: Mapping<'_>) -> Result<String, Error> {

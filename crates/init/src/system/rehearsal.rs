@@ -6,6 +6,7 @@
 //! - `later/<seconds>/` has what appears in `sys/class/block` after so many seconds of waiting.
 //! - `refused` has one module, device, image's file or program a line that the "kernel" refuses,
 //!   each with an error number: `kernel/fs/fat/vfat.ko 8`, `vda1/sealboot/root.squashfs 5`.
+//! - `watchdog` is what the machine's watchdog calls itself.
 //! - `kernel-version` is what `uname -r` says.
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use linux::Error;
@@ -34,6 +36,7 @@ pub(crate) struct Rehearsal {
     now: Mutex<Duration>,
     events: Mutex<Vec<Uevent>>,
     refused: Vec<(String, i32)>,
+    watched: AtomicBool,
 }
 
 impl Rehearsal {
@@ -55,6 +58,7 @@ impl Rehearsal {
             now: Mutex::default(),
             events: Mutex::new(events),
             refused,
+            watched: AtomicBool::new(false),
             root,
         }
     }
@@ -207,6 +211,29 @@ impl System for Rehearsal {
                 Ok(Heard::Nothing)
             }
         }
+    }
+
+    fn start_watchdog(&self, timeout: u32) -> Result<Option<String>, Error> {
+        let Ok(identity) = fs::read_to_string(self.root.join("watchdog")) else {
+            return Ok(None);
+        };
+        self.allow("cannot start", "watchdog")?;
+        match self.watched.swap(true, Ordering::Relaxed) {
+            true => Ok(None),
+            false => Ok(Some(format!("{identity} after {timeout} s"))),
+        }
+    }
+
+    /// A rehearsal is over before a watchdog is hungry.
+    fn feed_watchdog(&self, _: bool) -> bool {
+        false
+    }
+
+    fn stop_watchdog(&self) -> Result<Option<String>, Error> {
+        if self.watched.load(Ordering::Relaxed) {
+            self.would("stop the watchdog");
+        }
+        Ok(None)
     }
 
     fn map(&self, mapping: Mapping<'_>) -> Result<String, Error> {

@@ -128,3 +128,28 @@ fn it_does_not_run_by_accident() {
         assert!(String::from_utf8_lossy(&output.stderr).contains("never as PID 1"));
     }
 }
+
+#[test]
+fn a_watchdog_runs_until_the_hand_over() {
+    let machine = Machine::good();
+    machine.write("watchdog", "iTCO_wdt");
+    let outcome = machine.start();
+    assert!(outcome.started(), "{}", outcome.said);
+    let said = "sealboot: watchdog: iTCO_wdt after 60 s\n";
+    assert_eq!(outcome.said.matches(said).count(), 1, "{}", outcome.said);
+    let [started, mounted, stopped, moved] = [
+        said,
+        "mount /dev/vda1",
+        "would stop the watchdog",
+        "would move",
+    ]
+    .map(|words| outcome.said.find(words).expect(words));
+    assert!(started < mounted && mounted < stopped && stopped < moved);
+
+    let machine = Machine::good();
+    machine.write("watchdog", "iTCO_wdt");
+    machine.write("refused", "watchdog 16");
+    let outcome = machine.start();
+    assert!(outcome.started(), "{}", outcome.said);
+    assert!(outcome.said.contains("no watchdog: cannot start watchdog"));
+}
