@@ -21,6 +21,8 @@ pub struct Boot {
     pub secure_boot: SecureBoot,
     /// Which programs the kernel lets run.
     pub execute: Execute,
+    /// The kernel's command line, as the UKI holds it: see [`crate::cmdline::same`].
+    pub command_line: String,
 }
 
 /// What is done when Secure Boot is off.
@@ -124,6 +126,7 @@ mod tests {
             check: Check::Full,
             secure_boot: SecureBoot::Required,
             execute: Execute::Signed,
+            command_line: "quiet".to_owned(),
         }
     }
 

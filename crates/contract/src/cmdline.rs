@@ -1,7 +1,8 @@
 //! Words on the kernel command line that init listens to. The line is inside the UKI's
-//! signature. systemd-stub adds to it what a virtual machine's host says (SMBIOS type 11) and
-//! what an addon says that a db certificate signed; nobody else can while Secure Boot is on. So
-//! nothing here may weaken a check.
+//! signature, and in `boot.json`: systemd-stub adds to it what a virtual machine's host says
+//! (SMBIOS type 11) and what an addon says that a db certificate signed, also while Secure Boot
+//! is on. init refuses a release whose line was changed ([`same`]). The words take effect before
+//! it can, so nothing here may weaken a check.
 
 /// Seconds to wait for the boot partition's disk to appear: `sealboot.wait=30`.
 pub const WAIT: &str = "sealboot.wait";
@@ -18,6 +19,13 @@ pub fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
         .map(|(_, v)| v)
 }
 
+/// Whether two command lines have the same words in the same order. Blanks between them may differ:
+/// the stub and the kernel trim them.
+pub fn same(one: &str, other: &str) -> bool {
+    one.split_ascii_whitespace()
+        .eq(other.split_ascii_whitespace())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +36,13 @@ mod tests {
         assert_eq!(value(line, WAIT), Some("7"));
         assert_eq!(value(line, PAUSE), None);
         assert_eq!(value(line, "quiet"), None);
+    }
+
+    #[test]
+    fn only_blanks_may_differ() {
+        assert!(same("a  b=1\n", " a b=1"));
+        for other in ["a b=1 c", "a", "b=1 a", "a b=2", "", "ab=1"] {
+            assert!(!same("a b=1", other), "{other}");
+        }
     }
 }

@@ -8,6 +8,7 @@
 //! `rehearsal` and started with `--test-root`, the program rehearses: it takes another folder for
 //! the machine and says what it would do.
 
+mod command_line;
 mod failure;
 mod file_systems;
 mod firmware;
@@ -47,6 +48,7 @@ fn boot(machine: &'static Machine) -> Result<Infallible, Failure> {
     watchdog::start(machine);
     let firmware = firmware::state(machine, &release)?;
     last_failure::recall(machine);
+    command_line::check(machine, &release, &firmware)?;
     let mut search = Search::new(machine, &release, &firmware);
     let images = images::map(machine, &release, &firmware, &mut search, &mut hardware)?;
     watchdog::start(machine);

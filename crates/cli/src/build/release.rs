@@ -122,6 +122,7 @@ fn initrd(plan: &Plan, parts: &Parts, manifest: &[u8]) -> anyhow::Result<Vec<u8>
         check: config.image.check,
         secure_boot: config.policy.secure_boot,
         execute: config.policy.execute,
+        command_line: config.uki.command_line.clone(),
     };
     let initrd = InitrdParts {
         init: crate::INIT,

@@ -2,7 +2,7 @@
 
 use contract::boot::{Boot, SecureBoot};
 
-use crate::machine::{Machine, VENDOR, boot, variable};
+use crate::machine::{LINE, Machine, VENDOR, boot, variable};
 
 /// Attributes and value of the two variables, and what the screen says.
 const NOT_ON: &[(&str, [u8; 2], [u8; 2], &str)] = &[
@@ -80,4 +80,26 @@ fn without_secure_boot_the_pinned_hash_counts_and_the_screen_warns() {
             .contains("modules.squashfs mapped, by its pinned root hash")
     );
     assert!(!outcome.said.contains("signature of"));
+}
+
+#[test]
+fn a_command_line_that_was_added_to_is_refused_while_secure_boot_is_on() {
+    let added = format!("{LINE} systemd.debug_shell");
+    for line in [&added, "sealboot.pause=5"] {
+        let outcome = Machine::good().start_with(line);
+        assert!(outcome.refused(), "{}", outcome.said);
+        let words = "the kernel's command line is not the one that was signed";
+        assert!(outcome.words().contains(words), "{}", outcome.said);
+        assert!(!outcome.said.contains("would mount /dev"));
+    }
+    let blanks = LINE.replace(' ', "  ");
+    let outcome = Machine::good().start_with(&blanks);
+    assert!(outcome.started(), "{}", outcome.said);
+
+    let machine = Machine::good();
+    firmware(&machine, [6, 0], [6, 0]);
+    let outcome = machine.start_with(&added);
+    assert!(outcome.started(), "{}", outcome.said);
+    let words = "WARNING: the kernel's command line is not the release's";
+    assert!(outcome.said.contains(words), "{}", outcome.said);
 }

@@ -15,6 +15,9 @@ pub const OTHER: &str = "99999999-2222-3333-4444-555555555555";
 pub const VENDOR: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 pub const LOADER: &str = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 
+/// What the releases here are built with.
+pub const LINE: &str = "quiet sealboot.wait=7 sealboot.pause=5";
+
 pub const DATA: u64 = 8192;
 
 /// A machine in a folder.
@@ -54,6 +57,7 @@ pub fn boot() -> Boot {
         check: Check::Full,
         secure_boot: SecureBoot::Optional,
         execute: Execute::Any,
+        command_line: LINE.to_owned(),
     }
 }
 
@@ -232,10 +236,10 @@ impl Machine {
     }
 
     pub fn start(&self) -> Outcome {
-        self.start_with("quiet sealboot.wait=7 sealboot.pause=5")
+        self.start_with(LINE)
     }
 
-    /// With another command line.
+    /// With a command line that is not the release's, unless that was changed, too.
     pub fn start_with(&self, command_line: &str) -> Outcome {
         let output = Command::new(env!("CARGO_BIN_EXE_sealboot-init"))
             .arg("--test-root")

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::machine::{GUID, LOADER, Machine, OTHER, variable};
+use contract::boot::Boot;
+
+use crate::machine::{GUID, LOADER, Machine, OTHER, boot, variable};
 
 #[test]
 fn the_partition_that_was_started_from_is_taken_among_several() {
@@ -46,9 +48,15 @@ fn without_the_firmwares_word_any_copy_of_the_release_will_do() {
 
 #[test]
 fn a_disk_that_comes_late_is_found_and_waiting_is_told_every_three_seconds() {
+    let line = "quiet sealboot.pause=5";
+    let patient = Boot {
+        command_line: line.to_owned(),
+        ..boot()
+    };
     let machine = Machine::good();
+    machine.write("boot.json", patient.to_json());
     machine.appears_after(25, "vda");
-    let outcome = machine.start_with("quiet sealboot.pause=5");
+    let outcome = machine.start_with(line);
     assert!(outcome.started(), "{}", outcome.said);
     for second in [3, 6, 24] {
         let words = format!("started from: {second} of 30 s");
@@ -57,8 +65,15 @@ fn a_disk_that_comes_late_is_found_and_waiting_is_told_every_three_seconds() {
     assert!(!outcome.said.contains("27 of 30 s"), "{}", outcome.said);
 
     let machine = Machine::good();
+    machine.write("boot.json", patient.to_json());
     machine.appears_after(31, "vda");
-    assert!(machine.start_with("sealboot.pause=5").refused());
+    let outcome = machine.start_with(line);
+    let words = "did not appear in 30 seconds";
+    assert!(
+        outcome.refused() && outcome.words().contains(words),
+        "{}",
+        outcome.said
+    );
 }
 
 /// The good disk comes late, and what is there before it has its GUID, but is not it.
