@@ -4,7 +4,8 @@
 //! 1. listen to device events, so that nothing is missed from here on;
 //! 2. load what init needs itself, by name ([`contract::modules`]);
 //! 3. walk `/sys/devices` for what was there before;
-//! 4. follow the events ([`Hardware::follow`]).
+//! 4. follow the events that these made;
+//! 5. later, while a disk is waited for, follow the others ([`Hardware::follow`]).
 
 mod alias;
 mod index;
@@ -20,6 +21,9 @@ use crate::failure::Failure;
 use crate::machine::Machine;
 use crate::release::Release;
 use index::{Index, IndexError};
+
+/// Far more events than a machine's devices make: one that never falls silent must not stop a boot.
+const MOST_EVENTS: usize = 100_000;
 
 /// The hardware, and the modules that were loaded for it.
 pub(crate) struct Hardware {
@@ -55,6 +59,7 @@ impl Hardware {
         })?;
         hardware.load_needed(release.boot.root)?;
         hardware.walk();
+        hardware.settle()?;
         machine.say(&format!(
             "{} kernel modules loaded for this machine",
             hardware.tried.len() - hardware.refused.len()
@@ -72,27 +77,44 @@ impl Hardware {
             // disks, and nothing more is waited for.
             let left = deadline.saturating_sub(self.machine.system.now());
             let wait = if changed { Duration::ZERO } else { left };
-            let heard = self.machine.system.next_event(wait).map_err(|error| {
-                Failure::new("device events cannot be heard", "start again").because(&error)
-            })?;
-            match heard {
-                Heard::Nothing => return Ok(changed),
-                Heard::Lost => {
-                    self.walk();
-                    changed = true;
-                }
-                Heard::Event(event) => {
-                    if let Some(alias) = event.modalias() {
-                        self.load_for(alias);
-                    }
-                    changed |= event
-                        .words
-                        .get("SUBSYSTEM")
-                        .is_some_and(|name| name == "block");
-                }
+            match self.hear(wait)? {
+                None => return Ok(changed),
+                Some(block) => changed |= block,
             }
             if left.is_zero() {
                 return Ok(changed);
+            }
+        }
+    }
+
+    /// Follows the events that came already: of devices that the modules loaded so far brought.
+    fn settle(&mut self) -> Result<(), Failure> {
+        for _ in 0..MOST_EVENTS {
+            if self.hear(Duration::ZERO)?.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads what the next event asks for; whether it was about block devices. Nothing when none
+    /// comes.
+    fn hear(&mut self, patience: Duration) -> Result<Option<bool>, Failure> {
+        let heard = self.machine.system.next_event(patience).map_err(|error| {
+            Failure::new("device events cannot be heard", "start again").because(&error)
+        })?;
+        match heard {
+            Heard::Nothing => Ok(None),
+            Heard::Lost => {
+                self.walk();
+                Ok(Some(true))
+            }
+            Heard::Event(event) => {
+                if let Some(alias) = event.modalias() {
+                    self.load_for(alias);
+                }
+                let subsystem = event.words.get("SUBSYSTEM");
+                Ok(Some(subsystem.is_some_and(|name| name == "block")))
             }
         }
     }

@@ -31,3 +31,22 @@ fn a_driver_that_the_kernel_refuses_stops_nothing() {
     );
     assert!(outcome.started(), "{}", outcome.said);
 }
+
+#[test]
+fn what_a_driver_brings_is_driven_though_the_disk_is_there_already() {
+    let machine = Machine::good();
+    machine.write(
+        "events",
+        "usb:v0951p1666d0110dc00dsc00dp00ic08isc06ip62in00\n",
+    );
+    let outcome = machine.start();
+    assert!(outcome.started(), "{}", outcome.said);
+    let loaded = outcome.said.find("kernel/uas.ko").expect("it is loaded");
+    assert!(
+        loaded
+            < outcome
+                .said
+                .find("modules loaded for this machine")
+                .unwrap()
+    );
+}
