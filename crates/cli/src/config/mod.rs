@@ -260,8 +260,10 @@ impl Default for Initrd {
 impl Default for Uki {
     fn default() -> Self {
         Self {
-            // The last console is where the kernel's own /dev/console goes: the screen.
-            command_line: "console=ttyS0,115200 console=tty0 panic=30 loglevel=4".to_owned(),
+            // The last console is where the kernel's own /dev/console goes: the screen. A kernel
+            // that met a fault of its own restarts: what it says then is no longer to be trusted.
+            command_line: "console=ttyS0,115200 console=tty0 panic=30 oops=panic loglevel=4"
+                .to_owned(),
             os_release: None,
             microcode: None,
             stub: vec![Source::debian(&["systemd-boot-efi"], Follow::Nothing)],
