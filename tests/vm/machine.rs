@@ -22,16 +22,21 @@ const STARVED: &str = "IO-APIC + timer doesn't work";
 
 /// Starts `disk` with the release's keys enrolled and waits for the texts, in order.
 pub fn boot(release: &Release, disk: &Path, expect: &[&str]) -> Seen {
-    let mut seen = boot_once(release, disk, expect);
+    boot_with(release, disk, expect, &[])
+}
+
+/// The same with more options of `sealboot run`.
+pub fn boot_with(release: &Release, disk: &Path, expect: &[&str], options: &[&str]) -> Seen {
+    let mut seen = boot_once(release, disk, expect, options);
     for _ in 0..2 {
         if seen.serial.contains(STARVED) {
-            seen = boot_once(release, disk, expect);
+            seen = boot_once(release, disk, expect, options);
         }
     }
     seen
 }
 
-fn boot_once(release: &Release, disk: &Path, expect: &[&str]) -> Seen {
+fn boot_once(release: &Release, disk: &Path, expect: &[&str], options: &[&str]) -> Seen {
     let log = disk.with_extension("serial.log");
     let mut command = sealboot();
     command
@@ -42,7 +47,8 @@ fn boot_once(release: &Release, disk: &Path, expect: &[&str]) -> Seen {
     command
         .arg("--serial-log")
         .arg(&log)
-        .args(["--timeout", "240", "--quiet", "--no-kvm"]);
+        .args(["--timeout", "240", "--quiet", "--no-kvm"])
+        .args(options);
     for text in expect {
         command.args(["--expect", text]);
     }

@@ -3,6 +3,7 @@
 
 mod artefacts;
 mod boots;
+mod init;
 mod machine;
 mod rebuild;
 mod refusals;

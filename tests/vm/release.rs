@@ -34,6 +34,25 @@ pub fn probe() -> &'static Release {
     })
 }
 
+/// One that requires Secure Boot, and whose root stops its kernel when nothing failed before.
+pub fn strict() -> &'static Release {
+    static RELEASE: OnceLock<Release> = OnceLock::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vm/strict");
+    RELEASE.get_or_init(|| {
+        build(
+            "strict",
+            &format!(
+                "[root]\nsource = [{{ debian = ['busybox', 'kmod'] }}, {{ directory = '{}' }}]\n\
+                 [uki]\ncommand_line = 'console=ttyS0,115200 panic=1 oops=panic loglevel=4 \
+                 sealboot.wait=3 sealboot.pause=1'\n\
+                 [policy]\nsecure_boot = 'required'\n\
+                 [firmware]\nsource = []\n[image]\nlevel = 1\n",
+                folder.display()
+            ),
+        )
+    })
+}
+
 /// Debian 12's kernel 6.1, which cannot check root-hash signatures against db; from a local
 /// package file. The rest is Debian 13's.
 pub fn bookworm() -> &'static Release {
