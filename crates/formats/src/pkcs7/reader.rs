@@ -69,10 +69,7 @@ impl SignedMessage {
         content
             .tag()
             .assert_eq(Tag::OctetString)
-            .map_err(|source| Error::Der {
-                what: WHAT,
-                source: source.into(),
-            })?;
+            .map_err(|source| Error::Der { what: WHAT, source })?;
         Ok(content.value())
     }
 
