@@ -119,6 +119,9 @@ fn indexes_of_the_whole_package_are_depmods() {
     );
     assert!(modules.modules.iter().all(|module| module.modinfo.signed));
     assert!(kernel.checks_root_hash_signatures());
+    assert_eq!(kernel.lacks_for_execution_policy(), Some(Vec::new()));
+    let started: Vec<&str> = kernel.security_modules().split(',').collect();
+    assert!(started.contains(&"ipe"), "{started:?}");
     let image = modules.image_tree(tree, Storage::AsShipped).unwrap();
     let root = tempfile::tempdir().unwrap();
     let folder = write(&image, root.path(), &kernel.version);
@@ -137,6 +140,8 @@ fn indexes_of_debian_12s_package_are_depmods() {
     let (tree, kernel, modules) = kernel_of("bookworm");
     assert_eq!(kernel.modules, format!("lib/modules/{}", kernel.version));
     assert!(!kernel.checks_root_hash_signatures());
+    let lacking = kernel.lacks_for_execution_policy().unwrap();
+    assert!(lacking.contains(&"CONFIG_SECURITY_IPE".to_owned()));
     let image = modules.image_tree(&tree, Storage::AsShipped).unwrap();
     let root = tempfile::tempdir().unwrap();
     let folder = write(&image, root.path(), &kernel.version);
@@ -187,6 +192,7 @@ fn initrd(modules: &ChosenModules, level: i32) -> Initrd {
         init: &init(),
         manifest: b"{}\n",
         boot: b"{}\n",
+        policy: None,
         modules,
         firmware: &BTreeMap::new(),
         mtime: 1_700_000_000,

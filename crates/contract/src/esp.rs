@@ -29,6 +29,10 @@ pub const MANIFEST_SIGNATURE: &str = "release.json.p7s";
 /// File name of [`crate::boot::Boot`] in the initrd, at the top.
 pub const BOOT: &str = "boot.json";
 
+/// File name of the signed execution policy in the initrd, at the top: PKCS#7 with the policy
+/// inside ([`crate::policy`]). There when [`crate::boot::Execute::Signed`] is set.
+pub const POLICY: &str = "ipe-policy.p7b";
+
 /// File name of an image.
 pub fn image_file(image: &str) -> String {
     format!("{image}.squashfs")

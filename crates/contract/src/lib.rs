@@ -6,5 +6,6 @@ pub mod esp;
 pub mod failure;
 pub mod manifest;
 pub mod modules;
+pub mod policy;
 pub mod root;
 pub mod running;

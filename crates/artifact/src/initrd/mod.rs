@@ -6,6 +6,7 @@
 //! | `init` | the init program, static |
 //! | `release.json` | the manifest, with the root hash of every image |
 //! | `boot.json` | how to start the release |
+//! | `ipe-policy.p7b` | the signed execution policy, when the release has one |
 //! | `usr/lib/modules/<version>/` | modules, uncompressed, with their indexes |
 //! | `usr/lib/firmware/` | firmware for these modules, when asked for |
 //! | `lib` | link to `usr/lib`, where the kernel looks for firmware |
@@ -46,6 +47,8 @@ pub struct InitrdParts<'a> {
     pub manifest: &'a [u8],
     /// The bytes of [`contract::boot::Boot`].
     pub boot: &'a [u8],
+    /// The signed execution policy, when the release has one ([`crate::policy`]).
+    pub policy: Option<&'a [u8]>,
     /// The kernel's version and the modules for it.
     pub modules: &'a ChosenModules,
     /// Firmware: path below `usr/lib/firmware` → bytes.
@@ -115,6 +118,9 @@ pub fn archive(parts: &InitrdParts<'_>) -> Result<Vec<u8>, Error> {
     add("init".to_owned(), 0o755, Kind::File(parts.init));
     add(esp::MANIFEST.to_owned(), 0o644, Kind::File(parts.manifest));
     add(esp::BOOT.to_owned(), 0o644, Kind::File(parts.boot));
+    if let Some(policy) = parts.policy {
+        add(esp::POLICY.to_owned(), 0o644, Kind::File(policy));
+    }
     for (path, bytes) in &parts.modules.files {
         add(format!("{modules}/{path}"), 0o644, Kind::File(bytes));
     }
@@ -205,6 +211,7 @@ mod tests {
             init,
             manifest: b"{}",
             boot: b"[]",
+            policy: Some(b"policy"),
             modules: &modules,
             firmware: &files("x/y.bin"),
             mtime: 1_700_000_000,
@@ -218,6 +225,7 @@ mod tests {
 d0755 0:0 1700000000 - dev
 c0600 0:0 1700000000 5,1 dev/console
 -0755 0:0 1700000000 120 init
+-0644 0:0 1700000000 6 ipe-policy.p7b
 l0777 0:0 1700000000 -> usr/lib lib
 d0755 0:0 1700000000 - proc
 -0644 0:0 1700000000 2 release.json

@@ -7,6 +7,7 @@ mod inputs;
 mod kernel;
 mod parts;
 mod plan;
+mod policy;
 mod release;
 mod root;
 mod staging;
@@ -26,6 +27,7 @@ use staging::Staging;
 pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()> {
     let mut config = config::load(options.config.as_deref()).code(Code::Usage)?;
     fill_in_mirrors(&mut config);
+    config.policy.execute = Some(config.execute());
     if options.print_config {
         return output::print(&config::print(&config)?);
     }

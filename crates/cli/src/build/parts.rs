@@ -10,7 +10,7 @@ use source::tree::{self, Tree};
 
 use super::inputs::Inputs;
 use super::plan::Plan;
-use super::{date, kernel, root};
+use super::{date, kernel, policy, root};
 use crate::exit::{Code, Failure, WithCode};
 use crate::progress::Progress;
 
@@ -30,6 +30,8 @@ pub struct Parts {
     pub seed: [u8; 32],
     /// The kernel.
     pub kernel: Kernel,
+    /// Its command line.
+    pub command_line: String,
     /// Modules for the initrd.
     pub modules: ChosenModules,
     /// The content of each image, in the order in which init maps them.
@@ -51,6 +53,7 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
 
     let step = progress.step("kernel");
     let kernel = kernel::find(&inputs.kernel, config.kernel.version.as_deref())?;
+    let command_line = policy::command_line(config, &kernel)?;
     let set = kernel::modules(&inputs.kernel, &kernel, config)?;
     let modules = kernel::choose(&set, &inputs.kernel, &config.initrd.modules)?;
     let all = set
@@ -62,6 +65,13 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
         set.modules.len()
     ));
 
+    if let Some(added) = command_line.strip_prefix(&config.uki.command_line)
+        && !added.is_empty()
+    {
+        progress.say(&format!(
+            "  note: policy.execute = \"signed\" adds to the command line:{added}"
+        ));
+    }
     if !kernel.checks_root_hash_signatures() {
         progress.say(
             "  note: this kernel's configuration does not say that it can check root-hash \
@@ -87,6 +97,7 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
         version,
         epoch,
         kernel,
+        command_line,
         modules,
         images,
     })

@@ -118,6 +118,11 @@ impl fmt::Display for Plan {
             image.level, image.block_size
         );
         row("images", &format)?;
+        let execute = match config.execute() {
+            boot::Execute::Signed => "signed: only what the images hold, for root too",
+            boot::Execute::Any => "any: the kernel restricts nothing",
+        };
+        row("execute", execute)?;
         row("line", &config.uki.command_line)?;
         row("keys", &format!("db in {}/", config.keys.folder.display()))?;
         row("cache", &self.cache.display().to_string())?;

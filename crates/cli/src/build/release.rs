@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::parts::Parts;
 use super::plan::Plan;
 use super::staging::Staging;
-use super::{disk, images};
+use super::{disk, images, policy};
 use crate::exit::{Code, WithCode};
 use crate::keys::OwnerKeys;
 use crate::progress::{self, Progress};
@@ -85,7 +85,8 @@ pub fn build(
     staging.write(esp::MANIFEST_SIGNATURE, &keys.sign_detached(&json)?)?;
 
     let step = progress.step("initrd");
-    let initrd = initrd(plan, &parts, &json)?;
+    let policy = policy::signed(&plan.config, &manifest, keys)?;
+    let initrd = initrd(plan, &parts, &json, policy.as_deref())?;
     step.done(&progress::size(initrd.len() as u64));
 
     let step = progress.step("UKI");
@@ -109,7 +110,12 @@ pub fn build(
 }
 
 /// One initrd for every machine, with the manifest that this release pins.
-fn initrd(plan: &Plan, parts: &Parts, manifest: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn initrd(
+    plan: &Plan,
+    parts: &Parts,
+    manifest: &[u8],
+    policy: Option<&[u8]>,
+) -> anyhow::Result<Vec<u8>> {
     let config = &plan.config;
     let boot = Boot {
         root_hash_signatures: match parts.kernel.checks_root_hash_signatures() {
@@ -121,13 +127,14 @@ fn initrd(plan: &Plan, parts: &Parts, manifest: &[u8]) -> anyhow::Result<Vec<u8>
         init_arguments: config.root.arguments.clone(),
         check: config.image.check,
         secure_boot: config.policy.secure_boot,
-        execute: config.policy.execute,
+        execute: config.execute(),
         command_line: config.uki.command_line.clone(),
     };
     let initrd = InitrdParts {
         init: crate::INIT,
         manifest,
         boot: &boot.to_json(),
+        policy,
         modules: &parts.modules,
         firmware: &BTreeMap::new(),
         mtime: parts.epoch,
@@ -140,7 +147,7 @@ fn uki(plan: &Plan, parts: &Parts, initrd: &[u8], keys: &OwnerKeys) -> anyhow::R
     let config = &plan.config.uki;
     let sections = uki::Parts {
         os_release: &parts.os_release,
-        cmdline: &config.command_line,
+        cmdline: &parts.command_line,
         uname: &parts.kernel.version,
         sbat: uki::DEFAULT_SBAT,
         ucode: parts.microcode.as_deref(),

@@ -286,6 +286,22 @@ mod tests {
     }
 
     #[test]
+    fn execution_is_restricted_by_default_for_the_recovery_root_alone() {
+        use contract::boot::Execute::{Any, Signed};
+        let own = "[root]\nsource = [{tar='a.tar'}]\n";
+        for (text, expected) in [
+            (String::new(), Signed),
+            ("[root]\nmode = 'overlay'\n".to_owned(), Signed),
+            (own.to_owned(), Any),
+            (format!("{own}[policy]\nexecute = 'signed'\n"), Signed),
+            ("[policy]\nexecute = 'any'\n".to_owned(), Any),
+        ] {
+            let config = parse(&text, "-", Path::new("")).unwrap();
+            assert_eq!(config.execute(), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn relative_paths_start_at_the_files_folder() {
         let text = "[root]\nsource = [{directory='files'}]\n[keys]\nfolder = '/k'\n";
         let config = parse(text, "-", Path::new("/srv/a")).unwrap();

@@ -150,8 +150,10 @@ pub struct Image {
 pub struct Policy {
     /// `required`: the release does not start while Secure Boot is off; or `optional`.
     pub secure_boot: boot::SecureBoot,
-    /// `signed`: the kernel executes only what the release's signatures cover; or `any`.
-    pub execute: boot::Execute,
+    /// `signed`: the kernel executes only what the release's images hold; or `any`. When not set:
+    /// `signed` for the recovery root, `any` for a root of your own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execute: Option<boot::Execute>,
 }
 
 /// `[disk]`
@@ -286,7 +288,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             secure_boot: boot::SecureBoot::Optional,
-            execute: boot::Execute::Any,
+            execute: None,
         }
     }
 }
@@ -306,6 +308,17 @@ impl Default for Keys {
         Self {
             folder: PathBuf::from("keys"),
         }
+    }
+}
+
+impl Config {
+    /// What may be executed on the machine: as configured, else by the kind of root.
+    pub fn execute(&self) -> boot::Execute {
+        let recovery = self.root.source == Root::default().source;
+        self.policy.execute.unwrap_or(match recovery {
+            true => boot::Execute::Signed,
+            false => boot::Execute::Any,
+        })
     }
 }
 

@@ -179,7 +179,32 @@ impl Kernel {
         let config = self.config.as_ref();
         config.is_some_and(|config| config.is_built_in(OPTION))
     }
+
+    /// The options that this kernel lacks to enforce an execution policy, with `CONFIG_`: none
+    /// when it can. Nothing is known without its configuration.
+    pub fn lacks_for_execution_policy(&self) -> Option<Vec<String>> {
+        let config = self.config.as_ref()?;
+        let lacking = EXECUTION_POLICY.iter().filter(|o| !config.is_built_in(o));
+        Some(lacking.map(|option| format!("CONFIG_{option}")).collect())
+    }
+
+    /// The security modules that it starts when its command line names none (`CONFIG_LSM`), comma
+    /// separated.
+    pub fn security_modules(&self) -> &str {
+        match self.config.as_ref().map(|config| config.option("LSM")) {
+            Some(Setting::Value(list)) => list,
+            _ => "",
+        }
+    }
 }
+
+/// What a kernel needs to enforce an execution policy that is signed with the owner's db key, and
+/// that names images by root hash (kernel: `security/ipe/Kconfig`).
+const EXECUTION_POLICY: [&str; 3] = [
+    "SECURITY_IPE",
+    "IPE_PROP_DM_VERITY",
+    "IPE_POLICY_SIG_PLATFORM_KEYRING",
+];
 
 /// Version → path of every image in the tree.
 fn images(tree: &Tree) -> Vec<(String, String)> {

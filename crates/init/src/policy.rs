@@ -1,0 +1,145 @@
+//! Step 9: from here on the kernel executes only what the release's images hold.
+//!
+//! Nothing of the initrd is executed any more after this: the policy does not allow it. What
+//! could turn enforcement off again goes with it: CAP_MAC_ADMIN, from the programs that are to
+//! come and from those that the kernel starts by itself.
+
+use std::path::Path;
+
+use contract::boot::Execute;
+use contract::{esp, policy};
+use linux::capability;
+use linux::mount::Flags;
+
+use crate::failure::Failure;
+use crate::firmware::Firmware;
+use crate::machine::Machine;
+use crate::release::Release;
+
+/// The capabilities of programs that the kernel starts: what handles a crash, for one.
+const HELPERS: &str = "/proc/sys/kernel/usermodehelper/bset";
+
+/// `errno` for "no key to check the signature with" (errno(3)).
+const NO_KEY: i32 = 126;
+
+/// Loads the policy, makes it the active one, and enforces it. A release that asks for none is
+/// left as it is.
+pub(crate) fn enforce(
+    machine: &Machine,
+    release: &Release,
+    firmware: &Firmware,
+) -> Result<(), Failure> {
+    if release.boot.execute == Execute::Any {
+        return Ok(());
+    }
+    machine.step("enforcing the execution policy");
+    mount(machine)?;
+    let signed = std::fs::read(machine.path(esp::POLICY)).map_err(|error| {
+        let what = format!("{} in the initrd cannot be read", esp::POLICY);
+        Failure::new(what, "build the release again").because(&error)
+    })?;
+    match machine
+        .system
+        .write(&machine.path(policy::NEW_POLICY), &signed)
+    {
+        // Whoever can turn Secure Boot off can leave the policy out as well, and a machine must
+        // start before its owner's keys are enrolled.
+        Err(error) if error.errno() == Some(NO_KEY) && !firmware.secure_boot.on => {
+            machine.say(
+                "WARNING: execution is NOT RESTRICTED: Secure Boot is off, and this machine's db \
+                 does not have the certificate that the release's policy is signed with",
+            );
+            return Ok(());
+        }
+        answer => answer.map_err(refused)?,
+    }
+    let active = format!("{}/{}/{}", policy::POLICIES, policy::NAME, policy::ACTIVE);
+    set(machine, &active, "1")?;
+    set(machine, policy::SUCCESS_AUDIT, "0")?;
+    set(machine, policy::ENFORCE, "1")?;
+    give_up(machine)?;
+    machine.say("execution is restricted to the images of this release");
+    Ok(())
+}
+
+fn mount(machine: &Machine) -> Result<(), Failure> {
+    let flags = Flags::NOSUID | Flags::NODEV | Flags::NOEXEC;
+    let target = machine.path(policy::SECURITYFS);
+    let mounted = machine
+        .system
+        .mount("securityfs", &target, "securityfs", flags, "");
+    mounted.map_err(|error| unable().because(&error))?;
+    match machine.path(policy::IPE).is_dir() {
+        true => Ok(()),
+        false => Err(unable().differs("ipe among the kernel's security modules", modules(machine))),
+    }
+}
+
+/// The security modules that the kernel started.
+fn modules(machine: &Machine) -> String {
+    let list = machine.path(policy::SECURITYFS).join("lsm");
+    std::fs::read_to_string(list).unwrap_or_else(|_| "no list of them".to_owned())
+}
+
+fn unable() -> Failure {
+    Failure::new(
+        "this kernel cannot restrict execution, as the release asks for",
+        "build the release with a kernel that starts the security module ipe",
+    )
+}
+
+fn refused(error: linux::Error) -> Failure {
+    let failure = match error.errno() {
+        Some(NO_KEY) => Failure::new(
+            "the kernel does not accept the signature of the execution policy: no db certificate fits",
+            "sign the release with the db key that this machine's firmware holds, and write it again",
+        ),
+        _ => Failure::new(
+            "the kernel does not accept the execution policy",
+            "build the release again; if that does not help, with another kernel",
+        ),
+    };
+    failure.because(&error)
+}
+
+/// Writes a setting and reads it back: it counts only when the kernel says so itself.
+fn set(machine: &Machine, path: &str, value: &str) -> Result<(), Failure> {
+    let file = machine.path(path);
+    let written = machine.system.write(&file, value.as_bytes());
+    written.map_err(|error| unset(path).because(&error))?;
+    let found = read(&file, path)?;
+    match same(&found, value) {
+        true => Ok(()),
+        false => Err(unset(path).differs(value, found)),
+    }
+}
+
+fn same(one: &str, other: &str) -> bool {
+    one.split_ascii_whitespace()
+        .eq(other.split_ascii_whitespace())
+}
+
+fn read(file: &Path, path: &str) -> Result<String, Failure> {
+    std::fs::read_to_string(file).map_err(|error| unset(path).because(&error))
+}
+
+fn unset(path: &str) -> Failure {
+    let what = format!("execution cannot be restricted: {path} does not take its value");
+    Failure::new(what, "build the release with another kernel")
+}
+
+/// Gives up what changes a policy: root itself cannot end enforcement.
+fn give_up(machine: &Machine) -> Result<(), Failure> {
+    let found = read(&machine.path(HELPERS), HELPERS)?;
+    let Some(left) = capability::without_mac_admin(&found) else {
+        return Err(unset(HELPERS).differs("two numbers", found));
+    };
+    set(machine, HELPERS, &left)?;
+    machine.system.give_up_mac_admin().map_err(|error| {
+        Failure::new(
+            "the right to change the execution policy cannot be given up",
+            "build the release with another kernel",
+        )
+        .because(&error)
+    })
+}
