@@ -1,4 +1,4 @@
-//! Step 9: the root's own init takes over.
+//! Step 10: the root's own init takes over.
 
 use std::convert::Infallible;
 use std::path::Path;

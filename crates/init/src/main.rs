@@ -19,6 +19,7 @@ mod kernel_log;
 mod last_failure;
 mod machine;
 mod partition;
+mod policy;
 mod release;
 mod root;
 mod start;
@@ -53,5 +54,6 @@ fn boot(machine: &'static Machine) -> Result<Infallible, Failure> {
     let images = images::map(machine, &release, &firmware, &mut search, &mut hardware)?;
     watchdog::start(machine);
     let root = root::assemble(machine, &release, &images)?;
+    policy::enforce(machine, &release, &firmware)?;
     handover::run(machine, &release, &root)
 }

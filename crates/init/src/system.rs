@@ -10,6 +10,7 @@ pub(crate) use rehearsal::Rehearsal;
 
 use std::convert::Infallible;
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -61,6 +62,19 @@ pub(crate) trait System: Send + Sync {
     fn remount(&self, target: &Path, flags: Flags) -> Result<(), Error>;
     /// Moves a mount.
     fn move_mount(&self, from: &Path, to: &Path) -> Result<(), Error>;
+
+    /// Writes to a file that the kernel makes of its settings: all of `content` in one call.
+    fn write(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
+        let file = File::options().write(true).open(path);
+        file.and_then(|mut file| match file.write(content)? {
+            written if written == content.len() => Ok(()),
+            _ => Err(std::io::ErrorKind::WriteZero.into()),
+        })
+        .map_err(Error::at("cannot write to", path))
+    }
+    /// Takes from the program that this one becomes, and from all that it starts, the right to
+    /// change what security modules enforce.
+    fn give_up_mac_admin(&self) -> Result<(), Error>;
 
     /// Loads a module.
     fn load_module(&self, file: &Path) -> Result<Loaded, Error>;

@@ -5,6 +5,7 @@
 //! the wrapper here holds the only `unsafe` blocks of the project.
 
 pub mod block;
+pub mod capability;
 pub mod device_mapper;
 pub mod direct;
 pub mod disk;

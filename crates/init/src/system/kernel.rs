@@ -13,7 +13,7 @@ use linux::mount::Flags;
 use linux::tty::Consoles;
 use linux::uevent::{Heard, Listener};
 use linux::watchdog::{self, Watchdog};
-use linux::{Error, direct, keyring, loop_device, modules, mount, power};
+use linux::{Error, capability, direct, keyring, loop_device, modules, mount, power};
 
 use super::{Mapping, System, mapped_node};
 
@@ -67,6 +67,10 @@ impl System for Kernel {
 
     fn move_mount(&self, from: &Path, to: &Path) -> Result<(), Error> {
         mount::move_to(from, to)
+    }
+
+    fn give_up_mac_admin(&self) -> Result<(), Error> {
+        capability::give_up_mac_admin()
     }
 
     fn load_module(&self, file: &Path) -> Result<Loaded, Error> {

@@ -181,6 +181,22 @@ impl System for Rehearsal {
         Ok(())
     }
 
+    fn write(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
+        let shown = String::from_utf8_lossy(content);
+        self.would(&format!("write {shown} to {}", path.display()));
+        self.allow("cannot write to", &path.display().to_string())?;
+        // What is not there in the folder is there in the kernel, and cannot be read back.
+        match path.exists() {
+            true => fs::write(path, content).map_err(Error::at("cannot write to", path)),
+            false => Ok(()),
+        }
+    }
+
+    fn give_up_mac_admin(&self) -> Result<(), Error> {
+        self.would("give up CAP_MAC_ADMIN");
+        self.allow("cannot give up", "CAP_MAC_ADMIN")
+    }
+
     fn load_module(&self, file: &Path) -> Result<Loaded, Error> {
         self.would(&format!("load {}", file.display()));
         self.allow("the kernel refuses the module", &file.display().to_string())?;

@@ -5,5 +5,6 @@ mod hardware;
 mod last_failure;
 mod machine;
 mod partition;
+mod policy;
 mod refusals;
 mod starts;
