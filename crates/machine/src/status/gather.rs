@@ -9,7 +9,7 @@ use formats::efivars::{self, SECURE_BOOT, SETUP_MODE, Variable};
 use linux::Error;
 use linux::device_mapper::{Control, Verity};
 
-use super::{Image, ImageState, Machine, Root, SecureBoot, Status};
+use super::{Execution, Image, ImageState, Machine, Root, SecureBoot, Status};
 
 /// Longest text that is taken from outside, in characters.
 const LONGEST: usize = 64;
@@ -50,6 +50,7 @@ impl Status {
             kernel: sources.kernel.clone(),
             release: manifest.as_ref().map(|manifest| manifest.version.clone()),
             secure_boot: secure_boot(&path(sources.root, linux::efivars::FOLDER)),
+            execution: Execution::gather(sources.root, &mounts),
             images: images
                 .map(|image| read_image(image, sources, &mounts))
                 .collect(),
@@ -62,7 +63,7 @@ impl Status {
     }
 }
 
-fn path(root: &Path, absolute: &str) -> PathBuf {
+pub(super) fn path(root: &Path, absolute: &str) -> PathBuf {
     root.join(absolute.trim_start_matches('/'))
 }
 
@@ -80,7 +81,7 @@ fn machine(root: &Path) -> Machine {
 
 /// Text that is safe to show: the firmware's strings come from outside, and a console obeys
 /// control characters.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let printable = |c: char| {
         if c.is_ascii_graphic() || c == ' ' {
             c
@@ -139,10 +140,10 @@ fn read_image(image: &contract::manifest::Image, sources: &Sources<'_>, mounts: 
 }
 
 /// A line of `/proc/self/mounts` (proc_pid_mounts(5), fstab(5)).
-struct Mount {
+pub(super) struct Mount {
     source: String,
-    target: String,
-    kind: String,
+    pub(super) target: String,
+    pub(super) kind: String,
     writable: bool,
 }
 

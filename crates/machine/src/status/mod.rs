@@ -5,6 +5,7 @@
 //! merely wrote down when the kernel can say it: root hashes and signatures come from
 //! device-mapper's tables, mounts from `/proc`, Secure Boot from the firmware's variables.
 
+mod execution;
 mod gather;
 mod render;
 
@@ -26,6 +27,8 @@ pub struct Status {
     pub release: Option<String>,
     /// What the firmware says.
     pub secure_boot: SecureBoot,
+    /// What the kernel lets run.
+    pub execution: Execution,
     /// The images of the release, in the order of its manifest.
     pub images: Vec<Image>,
     /// What is mounted at `/`.
@@ -54,6 +57,31 @@ pub enum SecureBoot {
     /// It did not, and anybody may enrol keys.
     SetupMode,
     /// The variables cannot be read.
+    Unreadable {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What may be executed, as the kernel's security module IPE says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum Execution {
+    /// Only what the release's images hold: its policy is enforced.
+    Signed,
+    /// Anything, as the release says.
+    Any,
+    /// Anything, although the release asks for less: its policy is not there, or not enforced.
+    NotEnforced {
+        /// What the kernel says.
+        found: String,
+    },
+    /// What a policy allows that is not the release's.
+    Other {
+        /// That policy's name.
+        policy: String,
+    },
+    /// The kernel does not say.
     Unreadable {
         /// Why.
         reason: String,

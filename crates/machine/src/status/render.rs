@@ -6,7 +6,7 @@ use std::path::Path;
 
 use linux::tty::Consoles;
 
-use super::{Image, ImageState, SecureBoot, Status};
+use super::{Execution, Image, ImageState, SecureBoot, Status};
 
 /// Columns that are used: the last stays free, or some consoles start a line of their own.
 const COLUMNS: usize = 79;
@@ -36,6 +36,7 @@ impl Status {
             ("Machine", self.machine_text()),
             ("Kernel", self.kernel.clone()),
             ("Secure Boot", self.secure_boot.text()),
+            ("Execution", self.execution.text()),
             ("Root", self.root_text()),
         ] {
             row(&mut screen, name, &text);
@@ -92,6 +93,22 @@ impl SecureBoot {
             Self::On => "on".to_owned(),
             Self::Off => "OFF: nothing vouches for the kernel and what it started".to_owned(),
             Self::SetupMode => "OFF, in SETUP MODE: anybody may enrol keys".to_owned(),
+            Self::Unreadable { reason } => format!("NOT KNOWN: {reason}"),
+        }
+    }
+}
+
+impl Execution {
+    fn text(&self) -> String {
+        match self {
+            Self::Signed => "only of what the images of this release hold".to_owned(),
+            Self::Any => "of anything: this release does not restrict it".to_owned(),
+            Self::NotEnforced { found } => {
+                format!("NOT RESTRICTED, although this release asks for it: {found}")
+            }
+            Self::Other { policy } => {
+                format!("restricted by ANOTHER policy than the release's: {policy}")
+            }
             Self::Unreadable { reason } => format!("NOT KNOWN: {reason}"),
         }
     }

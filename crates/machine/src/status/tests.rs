@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::Path;
 
+use contract::boot;
 use contract::manifest::{self, ImageName, Manifest};
 use linux::device_mapper::Verity;
 
@@ -25,6 +26,7 @@ fn good() -> Status {
         kernel: "6.12.117+deb13-amd64".to_owned(),
         release: Some("2026.11.23".to_owned()),
         secure_boot: SecureBoot::On,
+        execution: Execution::Signed,
         images: vec![
             image(
                 "modules",
@@ -57,6 +59,7 @@ Release       2026.11.23
 Machine       Dell Inc. PowerEdge R760, serial 7QX1234
 Kernel        6.12.117+deb13-amd64
 Secure Boot   on
+Execution     only of what the images of this release hold
 Root          squashfs /dev/mapper/sealboot-root, read-only
 -------------------------------------------------------------------------------
 modules       aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
@@ -78,6 +81,9 @@ fn what_is_wrong_is_said_loudly() {
     status.release = None;
     status.root = None;
     status.secure_boot = SecureBoot::SetupMode;
+    status.execution = Execution::NotEnforced {
+        found: "no policy is active".to_owned(),
+    };
     status.images = vec![
         image("modules", "a", ImageState::Absent, None),
         image("firmware", "b", ImageState::Pinned, Some("/lib/firmware")),
@@ -97,6 +103,8 @@ Release       none: this system was not started by sealboot's init
 Machine       the firmware does not say
 Kernel        6.12.117+deb13-amd64
 Secure Boot   OFF, in SETUP MODE: anybody may enrol keys
+Execution     NOT RESTRICTED, although this release asks for it: no policy is
+              active
 Root          not known
 -------------------------------------------------------------------------------
 modules       aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
@@ -127,6 +135,7 @@ fn programs_read_json() {
     let json = serde_json::to_value(good()).unwrap();
     assert_eq!(json["release"], "2026.11.23");
     assert_eq!(json["secure_boot"]["state"], "on");
+    assert_eq!(json["execution"]["state"], "signed");
     assert_eq!(json["images"][2]["state"], "signed");
     assert_eq!(json["images"][2]["mounted_at"], "/");
     assert_eq!(json["root"]["writable"], false);
@@ -235,5 +244,108 @@ fn secure_boot_is_never_guessed() {
     for variables in [None, Some((7, 0))] {
         let state = gather(machine_folder(variables).path()).secure_boot;
         assert!(matches!(state, SecureBoot::Unreadable { .. }), "{state:?}");
+    }
+}
+
+/// What the kernel and the release say of execution, and what is said of it.
+#[test]
+fn execution_is_what_the_kernel_enforces() {
+    use boot::Execute::{Any, Signed};
+    let securityfs = "securityfs /sys/kernel/security securityfs rw 0 0\n";
+    let ipe = "sys/kernel/security/ipe";
+    let (ours, theirs) = (
+        format!("{ipe}/policies/sealboot/active"),
+        format!("{ipe}/policies/theirs/active"),
+    );
+    let enforce = format!("{ipe}/enforce");
+    let not_enforced = |found: &str| Execution::NotEnforced {
+        found: found.to_owned(),
+    };
+    let other = Execution::Other {
+        policy: "theirs".to_owned(),
+    };
+    type Case<'a> = (boot::Execute, &'a str, &'a [(&'a str, &'a str)], Execution);
+    let cases: &[Case<'_>] = &[
+        (
+            Signed,
+            securityfs,
+            &[(&enforce, "1"), (&ours, "1")],
+            Execution::Signed,
+        ),
+        (
+            Any,
+            securityfs,
+            &[(&enforce, "1"), (&ours, "1")],
+            Execution::Signed,
+        ),
+        (
+            Any,
+            securityfs,
+            &[(&enforce, "1"), (&ours, "0")],
+            Execution::Any,
+        ),
+        (Any, securityfs, &[], Execution::Any),
+        (Any, "", &[], Execution::Any),
+        (
+            Any,
+            securityfs,
+            &[(&enforce, "1"), (&theirs, "1")],
+            other.clone(),
+        ),
+        (
+            Signed,
+            securityfs,
+            &[(&enforce, "1"), (&theirs, "1"), (&ours, "0")],
+            other,
+        ),
+        (
+            Signed,
+            securityfs,
+            &[(&enforce, "0"), (&ours, "1")],
+            not_enforced("the policy sealboot is active, and not enforced"),
+        ),
+        (
+            Signed,
+            securityfs,
+            &[(&enforce, "1"), (&ours, "0")],
+            not_enforced("no policy is active"),
+        ),
+        (
+            Signed,
+            securityfs,
+            &[],
+            not_enforced("the kernel was started without IPE"),
+        ),
+    ];
+    for (asked, mounts, files, expected) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, content: &[u8]| {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        };
+        write("run/sealboot/boot.json", &boot_settings(*asked).to_json());
+        write("proc/self/mounts", mounts.as_bytes());
+        for (path, content) in *files {
+            write(path, content.as_bytes());
+        }
+        let found = gather(folder.path()).execution;
+        assert_eq!(found, *expected, "{asked:?} {mounts:?} {files:?}");
+    }
+    // Nobody says anything.
+    let folder = tempfile::tempdir().unwrap();
+    let found = gather(folder.path()).execution;
+    assert!(matches!(found, Execution::Unreadable { .. }), "{found:?}");
+}
+
+fn boot_settings(execute: boot::Execute) -> boot::Boot {
+    boot::Boot {
+        root_hash_signatures: boot::RootHashSignatures::Checked,
+        root: boot::Root::ReadOnly,
+        init: "/sbin/init".to_owned(),
+        init_arguments: Vec::new(),
+        check: boot::Check::Full,
+        secure_boot: boot::SecureBoot::Optional,
+        execute,
     }
 }
