@@ -19,6 +19,13 @@ fn the_built_in_release_reaches_its_first_screen() {
         .lines()
         .any(|line| line.contains("Secure Boot") && line.contains("on"));
     seen.must(on, "the first screen does not say that Secure Boot is on");
+    let signed = seen
+        .serial
+        .contains("Execution     only of what the images of this release hold");
+    seen.must(
+        signed,
+        "the first screen does not say that execution is restricted",
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod artefacts;
 mod boots;
 mod init;
 mod machine;
+mod policy;
 mod rebuild;
 mod refusals;
 mod release;
