@@ -9,6 +9,7 @@ mod image;
 mod keys;
 mod modules;
 mod owner;
+mod qcow2;
 mod signatures;
 mod squashfs;
 mod tree;

@@ -30,6 +30,7 @@ pub const TEST: &[Row] = &[
     ("sig-list-to-certs", "efitools"),
     ("depmod", "kmod"),
     ("cpio", "cpio"),
+    ("qemu-img", "qemu-utils"),
     ("swtpm", "swtpm"),
     ("objdump", "binutils"),
     ("openssl", "openssl"),

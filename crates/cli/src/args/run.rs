@@ -50,6 +50,10 @@ pub struct Disks {
     /// One more disk on the same bus, not changed either; may be given again
     #[arg(long, value_name = "FILE")]
     pub second_disk: Vec<PathBuf>,
+    /// Take the disks away when the kernel starts, and plug them in again so much later; on the
+    /// buses usb and scsi
+    #[arg(long, value_name = "SECONDS", conflicts_with = "no_serial")]
+    pub unplug_for: Option<u64>,
     /// Flip one bit of the byte at this offset of DISK, as the machine sees it: bytes from the
     /// start, or 0x…; ":0" to ":7" says which bit
     #[arg(long, value_name = "OFFSET[:BIT]", value_parser = tamper)]
@@ -72,6 +76,19 @@ pub struct Machine {
     /// Pass connections to 127.0.0.1:HOST here on to port GUEST of the machine: 2222:22
     #[arg(long, value_name = "HOST:GUEST", value_parser = forward)]
     pub forward: Vec<Forward>,
+    /// A TPM 2.0, as new, from swtpm
+    #[arg(long)]
+    pub tpm: bool,
+    /// No serial line: the screen is all there is
+    #[arg(long, conflicts_with_all = ["no_screen", "expect", "serial_log", "kernel_log"])]
+    pub no_serial: bool,
+    /// No graphics card: the serial line is all there is
+    #[arg(long, conflicts_with = "screenshot")]
+    pub no_screen: bool,
+    /// Show all of the kernel's log on the serial line. Changes the command line, and so needs
+    /// --no-secure-boot or --setup-mode: otherwise the line is what was signed
+    #[arg(long)]
+    pub kernel_log: bool,
     /// Emulate the processor even where KVM could be used
     #[arg(long)]
     pub no_kvm: bool,
@@ -90,6 +107,9 @@ pub struct Outcome {
     /// Seconds to wait for the expected texts [default: 300 with --expect, else no limit]
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
+    /// Save the screen when the run ends, as soon as it stands still: a .png or .ppm file
+    #[arg(long, value_name = "FILE")]
+    pub screenshot: Option<PathBuf>,
     /// Go on when the machine restarts while texts are awaited; else that ends the run
     #[arg(long)]
     pub let_restart: bool,

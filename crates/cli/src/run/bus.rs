@@ -12,6 +12,9 @@ pub struct Row {
     /// What is made for each disk, in this order: `{n}` is its number, `{drive}` its content.
     /// The first has the id `disk{n}`: who takes that away takes all of it.
     pub devices: &'static [&'static str],
+    /// Whether a disk can go without the machine's help and come again. QEMU's UAS device
+    /// comes back without its disk.
+    pub hot: bool,
     /// Whether a power of two is the only size that a disk can have.
     pub power_of_two: bool,
     /// OVMF has no driver: it needs a copy of the disk that it can read.
@@ -22,6 +25,7 @@ const PLAIN: Row = Row {
     bus: Bus::Virtio,
     controller: None,
     devices: &["virtio-blk-pci,id=disk{n},{drive},{serial}"],
+    hot: false,
     power_of_two: false,
     copy_for_firmware: false,
 };
@@ -34,6 +38,7 @@ const ROWS: &[Row] = &[
         bus: Bus::Usb,
         controller: XHCI,
         devices: &["usb-storage,id=disk{n},bus=usb.0,{drive},{serial}"],
+        hot: true,
         ..PLAIN
     },
     // OVMF's USB storage driver speaks bulk-only transport alone.
@@ -62,6 +67,7 @@ const ROWS: &[Row] = &[
         bus: Bus::Scsi,
         controller: Some("virtio-scsi-pci,id=scsi"),
         devices: &["scsi-hd,id=disk{n},bus=scsi.0,{drive},{serial}"],
+        hot: true,
         ..PLAIN
     },
     // Debian's OVMF is built without a driver for SD cards. A slot holds one card.
@@ -77,8 +83,19 @@ const ROWS: &[Row] = &[
     },
 ];
 
-/// How a copy for the firmware is attached.
+/// What the machine has of them.
+pub const SATA_PORTS: usize = 6;
+
+/// How a copy for the firmware is attached. Its node has the name [`COPY_NODE`].
 pub const COPY: &str = "usb-storage,id=copy,bus=usb.0,drive=copy,bootindex=0";
+
+/// The node, and the device, of the copy.
+pub const COPY_NODE: &str = "copy";
+
+/// The node, and the device, of a disk.
+pub fn node(number: usize) -> String {
+    format!("disk{number}")
+}
 
 impl Row {
     /// The row of a bus.
@@ -100,7 +117,7 @@ impl Row {
             true => String::new(),
             false => format!(",bootindex={number}"),
         };
-        let drive = format!("drive=disk{number}{boot}");
+        let drive = format!("drive={}{boot}", node(number));
         self.devices.iter().map(move |device| {
             device
                 .replace("{n}", &number.to_string())

@@ -8,7 +8,7 @@ use std::sync::mpsc::Sender;
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use super::attempt::Event;
+use super::watch::Event;
 use crate::output;
 
 /// Control-] ends the machine, as in telnet and virsh.

@@ -1,7 +1,7 @@
 //! Waiting for texts on the serial line, one after the other.
 
 /// What is still awaited.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Expectation<'a, T> {
     texts: &'a [T],
     met: usize,

@@ -40,14 +40,25 @@ pub struct Machine {
     pub processors: u32,
     /// Ports that are passed on; `None`: no network card.
     pub network: Option<Vec<Forward>>,
+    /// It has a serial line: QEMU's standard input and output.
+    pub serial: bool,
+    /// It has a graphics card.
+    pub screen: bool,
+    /// Words that systemd-stub adds to the command line, where nothing forbids it.
+    pub kernel_words: Option<&'static str>,
     /// Whether a restart of the machine ends it.
     pub stop_at_restart: bool,
 }
 
 impl Machine {
     /// The arguments after the program's name. `monitor` is the descriptor on which QEMU
-    /// speaks QMP.
-    pub fn arguments(&self, accelerator: Accelerator, monitor: RawFd) -> Vec<OsString> {
+    /// speaks QMP, `tpm` the one on which it speaks to swtpm.
+    pub fn arguments(
+        &self,
+        accelerator: Accelerator,
+        monitor: RawFd,
+        tpm: Option<RawFd>,
+    ) -> Vec<OsString> {
         let accelerator = match accelerator {
             Accelerator::Kvm => "kvm",
             Accelerator::Tcg => "tcg",
@@ -78,10 +89,23 @@ impl Machine {
             // No option ROM: nothing is booted from the network.
             words.add("-device", "virtio-net-pci,netdev=network,romfile=");
         }
-        words.add("-device", "VGA");
+        if let Some(tpm) = tpm {
+            words.add("-chardev", format!("socket,id=tpm,fd={tpm}"));
+            words.add("-tpmdev", "emulator,id=tpm,chardev=tpm");
+            words.add("-device", "tpm-crb,tpmdev=tpm");
+        }
+        if let Some(added) = self.kernel_words {
+            let extra = "type=11,value=io.systemd.stub.kernel-cmdline-extra";
+            words.add("-smbios", format!("{extra}={added}"));
+        }
+        if self.screen {
+            words.add("-device", "VGA");
+        }
         words.add("-display", "none");
-        words.add("-chardev", "stdio,id=serial,signal=off");
-        words.add("-serial", "chardev:serial");
+        if self.serial {
+            words.add("-chardev", "stdio,id=serial,signal=off");
+            words.add("-serial", "chardev:serial");
+        }
         words.add("-chardev", format!("socket,id=monitor,fd={monitor}"));
         words.add("-mon", "chardev=monitor,mode=control");
         // Its screen can still be seen when it has ended.

@@ -10,8 +10,11 @@ mod firmware;
 mod machine;
 mod plan;
 mod qmp;
+mod screenshot;
+mod tpm;
 mod varstore;
 mod verdict;
+mod watch;
 
 use std::fs::OpenOptions;
 
@@ -19,9 +22,10 @@ use anyhow::bail;
 
 use crate::args;
 use crate::output;
-use attempt::{Ending, attempt};
+use attempt::attempt;
 use machine::Accelerator;
 use plan::Plan;
+use watch::Ending;
 
 /// Does what the command line says.
 pub fn verb(line: &args::Run, quiet: bool) -> anyhow::Result<()> {

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
-use super::bus::Row;
+use super::bus::{self, Row};
 use super::disk::Image;
 use super::firmware::{self, Firmware};
 use super::machine::Machine;
+use super::screenshot::Screenshot;
 use super::varstore::{self, State};
-use crate::args::{Forward, Network, Run};
+use crate::args::{Bus, Forward, Network, Run};
 use crate::exit::{Code, WithCode};
 
 /// How long expected texts are waited for when the command line does not say.
@@ -29,7 +30,12 @@ pub struct Plan {
     memory: u32,
     processors: u32,
     network: Option<Vec<Forward>>,
+    serial: bool,
+    screen: bool,
+    kernel_log: bool,
     let_restart: bool,
+    /// It has a TPM.
+    pub tpm: bool,
     /// Emulate even where KVM could be used.
     pub no_kvm: bool,
     /// When it ends.
@@ -46,7 +52,14 @@ pub struct Wait {
     pub timeout: Option<Duration>,
     /// Show nothing of the serial line.
     pub quiet: bool,
+    /// Where the screen is saved at the end.
+    pub screenshot: Option<Screenshot>,
+    /// How long the disks are away after the kernel's start.
+    pub unplug_for: Option<Duration>,
 }
+
+/// Added to the command line to see all that the kernel logs.
+const KERNEL_LOG: &str = "loglevel=8";
 
 impl Plan {
     /// What the command line says.
@@ -59,14 +72,8 @@ impl Plan {
         for path in &line.disks.second_disk {
             disks.push(Image::open(path, &[])?);
         }
-        let network = match (line.machine.network, line.machine.forward.as_slice()) {
-            (Network::User, ports) => Some(ports.to_vec()),
-            (Network::None, []) => None,
-            (Network::None, _) => {
-                return Err(anyhow!("--forward needs a network card; --network is none"))
-                    .code(Code::Usage);
-            }
-        };
+        let bus = Row::of(line.disks.disk_bus);
+        check(line, bus)?;
         let firmware = firmware::find(Path::new("/"))
             .context(
                 "no OVMF firmware with Secure Boot was found; install it with your package \
@@ -80,23 +87,33 @@ impl Plan {
         };
         let store = varstore::new(&firmware.variables, &line.firmware.keys.folder, state)?;
         let outcome = &line.outcome;
+        let screenshot = outcome.screenshot.as_deref().map(Screenshot::new);
         let patience = (!outcome.expect.is_empty()).then_some(PATIENCE);
         Ok(Self {
             firmware,
             variables: line.firmware.variables.clone(),
             store,
-            bus: Row::of(line.disks.disk_bus),
+            bus,
             disks,
             memory: line.machine.memory,
             processors: line.machine.smp,
-            network,
+            network: match line.machine.network {
+                Network::User => Some(line.machine.forward.clone()),
+                Network::None => None,
+            },
+            serial: !line.machine.no_serial,
+            screen: !line.machine.no_screen,
+            kernel_log: line.machine.kernel_log,
             let_restart: outcome.let_restart,
+            tpm: line.machine.tpm,
             no_kvm: line.machine.no_kvm,
             wait: Wait {
                 serial_log: outcome.serial_log.clone(),
                 expect: outcome.expect.clone(),
                 timeout: outcome.timeout.map(Duration::from_secs).or(patience),
                 quiet,
+                screenshot: screenshot.transpose()?,
+                unplug_for: line.disks.unplug_for.map(Duration::from_secs),
             },
         })
     }
@@ -105,10 +122,10 @@ impl Plan {
     pub fn machine(&self, folder: &Path) -> anyhow::Result<Machine> {
         let mut disks = Vec::new();
         for (number, image) in self.disks.iter().enumerate() {
-            disks.push(image.disk(&format!("disk{number}"), self.bus, folder)?);
+            disks.push(image.disk(&bus::node(number), self.bus, folder)?);
         }
         let copied = self.disks.first().filter(|_| self.bus.copy_for_firmware);
-        let copy = copied.map(|image| image.disk("copy", self.bus, folder));
+        let copy = copied.map(|image| image.disk(bus::COPY_NODE, self.bus, folder));
         Ok(Machine {
             firmware: self.firmware.clone(),
             variables: self.variables(folder)?,
@@ -118,6 +135,9 @@ impl Plan {
             memory: self.memory,
             processors: self.processors,
             network: self.network.clone(),
+            serial: self.serial,
+            screen: self.screen,
+            kernel_words: self.kernel_log.then_some(KERNEL_LOG),
             stop_at_restart: !self.wait.expect.is_empty() && !self.let_restart,
         })
     }
@@ -136,5 +156,37 @@ impl Plan {
             .with_context(|| format!("the variable store {} cannot be written", path.display()))
             .code(Code::Failed)?;
         Ok(path)
+    }
+}
+
+/// What options ask of each other, beyond what their definition can say.
+fn check(line: &Run, bus: &Row) -> anyhow::Result<()> {
+    let unchecked = line.firmware.no_secure_boot || line.firmware.setup_mode;
+    let rows = [
+        (
+            line.machine.network == Network::None && !line.machine.forward.is_empty(),
+            "--forward needs a network card; --network is none",
+        ),
+        (
+            line.machine.kernel_log && !unchecked,
+            "--kernel-log changes the kernel's command line, which is signed; it needs \
+             --no-secure-boot or --setup-mode",
+        ),
+        (
+            line.disks.unplug_for.is_some() && !bus.hot,
+            "--unplug-for needs a bus whose disks come and go: usb or scsi",
+        ),
+        (
+            line.machine.no_serial && bus.copy_for_firmware,
+            "the buses uas and mmc need the serial line: it tells when the kernel starts",
+        ),
+        (
+            bus.bus == Bus::Sata && line.disks.second_disk.len() >= bus::SATA_PORTS,
+            "the machine has six SATA ports",
+        ),
+    ];
+    match rows.into_iter().find(|(wrong, _)| *wrong) {
+        Some((_, message)) => Err(anyhow!(message)).code(Code::Usage),
+        None => Ok(()),
     }
 }

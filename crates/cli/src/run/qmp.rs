@@ -3,8 +3,10 @@
 //! Specification: QEMU's `docs/interop/qmp-spec`: one JSON object a line, over a stream. A
 //! greeting comes first; each command gets `return` or `error`; events come at any time.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
-use super::attempt::Event;
+use super::watch::Event;
 
 /// How long a command may take on a busy host.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -63,6 +65,14 @@ impl Monitor {
             bail!("QEMU refuses {command}: {}", error["desc"]);
         }
         Ok(reply["return"].take())
+    }
+
+    /// The screen as a PPM file. QEMU writes it to `path`.
+    pub fn screen(&mut self, path: &Path) -> anyhow::Result<Vec<u8>> {
+        let name = path.to_str();
+        let name = name.with_context(|| format!("{} is no UTF-8", path.display()))?;
+        self.execute("screendump", json!({ "filename": name }))?;
+        fs::read(path).with_context(|| format!("QEMU's picture {} cannot be read", path.display()))
     }
 
     /// Does a command of the monitor for people, which takes devices as the command line does.

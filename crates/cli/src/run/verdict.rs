@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 
 use anyhow::anyhow;
 
-use super::attempt::Ending;
 use super::expect::Expectation;
+use super::watch::Ending;
 use crate::exit::{Code, WithCode};
 use crate::output;
 
