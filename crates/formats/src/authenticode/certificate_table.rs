@@ -74,14 +74,21 @@ pub fn append(image: &mut Vec<u8>, signature: &[u8]) -> Result<(), Error> {
 
 /// The PKCS#7 signatures of an image, DER; empty when it is not signed.
 pub fn signatures(image: &[u8]) -> Result<Vec<&[u8]>, Error> {
-    let Some(table) = Pe::parse(image)?.headers.certificate_table() else {
-        return Ok(Vec::new());
-    };
+    match Pe::parse(image)?.headers.certificate_table() {
+        Some(table) => {
+            let range = table.start as usize..table.end as usize;
+            entries(image.get(range).unwrap_or_default(), table.start)
+        }
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The PKCS#7 signatures in the bytes of a certificate table, which is at `start` in its file.
+pub fn entries(table: &[u8], start: u64) -> Result<Vec<&[u8]>, Error> {
     let mut found = Vec::new();
-    let mut offset = table.start as usize;
-    let end = table.end as usize;
-    while offset < end {
-        let rest = image.get(offset..end).unwrap_or_default();
+    let mut offset = 0;
+    while offset < table.len() {
+        let rest = table.get(offset..).unwrap_or_default();
         let Ok((entry, _)) = WinCertificate::read_from_prefix(rest) else {
             // Less than a header is left: padding.
             break;
@@ -96,7 +103,7 @@ pub fn signatures(image: &[u8]) -> Result<Vec<&[u8]>, Error> {
             }
             _ => {
                 return Err(Error::Entry {
-                    offset: offset as u64,
+                    offset: start.saturating_add(offset as u64),
                     length: entry.length.get(),
                     revision: entry.revision.get(),
                     kind: entry.certificate_type.get(),

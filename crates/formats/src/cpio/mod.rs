@@ -8,12 +8,14 @@
 mod dump;
 mod format;
 mod reader;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub use dump::dump;
 pub use reader::Reader;
+pub use stream::select;
 pub use writer::Writer;
 
 /// A path with what is there.
@@ -99,6 +101,9 @@ pub enum Error {
     /// The archive cannot be written out.
     #[error("the cpio archive cannot be written")]
     Write(#[source] std::io::Error),
+    /// The archive cannot be read.
+    #[error("the cpio archive cannot be read")]
+    Read(#[source] std::io::Error),
     /// Bytes that are no archive.
     #[error("the cpio archive is damaged at offset {offset}: {problem}")]
     Damaged {

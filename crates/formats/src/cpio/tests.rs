@@ -85,6 +85,21 @@ fn damage_is_reported_with_its_place() {
     assert!(dump(cut).unwrap_err().to_string().contains("ends inside"));
 }
 
+#[test]
+fn a_stream_gives_the_files_that_are_asked_for() {
+    let mut archive = archive();
+    archive.extend_from_slice(b"more");
+    let mut rest = &archive[..];
+    let found = select(&mut rest, &[("init", 2), ("lib", 9), ("absent", 9)]).unwrap();
+    assert_eq!(found, [("init".to_owned(), b"#!".to_vec())]);
+    // It stops right behind the end mark's entry.
+    assert!(rest.ends_with(b"more"));
+    let long = select(&mut &archive[..], &[("init", 1)]).unwrap_err();
+    assert!(long.to_string().contains("longer"), "{long}");
+    let cut = select(&mut &archive[..200], &[]).unwrap_err();
+    assert!(matches!(cut, Error::Read(_)), "{cut}");
+}
+
 proptest! {
     #[test]
     fn damaged_archives_never_panic(at in 0_usize..900, value: u8, length in 0_usize..900) {
@@ -93,8 +108,10 @@ proptest! {
             *byte = value;
         }
         let _ = dump(&archive);
+        let _ = select(&mut &archive[..], &[("init", 2)]);
         archive.truncate(length);
         let _ = dump(&archive);
+        let _ = select(&mut &archive[..], &[("init", 2)]);
     }
 
     #[test]

@@ -288,6 +288,40 @@ fn broken_chains_are_refused() {
 }
 
 #[test]
+fn what_does_not_hold_is_named_by_part() {
+    let good = volume(&some_files());
+    assert_eq!(open(&good).unwrap().check(8).unwrap(), []);
+    let second = open(&good).unwrap().geometry().fat_offset(1) as usize;
+    // Place, what it becomes, where that shows, in which words.
+    let cases: &[(usize, u8, Part, &str)] = &[
+        (6 * 512 + 3, b'X', Part::BackupBootSector, "differs"),
+        (512, b'X', Part::FsInfo, "signature"),
+        (512 + 488, 7, Part::FsInfo, "free clusters"),
+        (38 * 512, 0, Part::Fats, "entry 0"),
+        (38 * 512 + 7, 0x07, Part::Fats, "unmounted"),
+        (38 * 512 + 4 * 900, 5, Part::Fats, "no file has them"),
+        (second + 40, 0x77, Part::Fats, "of FAT 2 differs"),
+        (38 * 512 + 4 * 7, 6, Part::Directories, "goes in circles"),
+        (544_768 + 512 + 2 * 32, b'/', Part::Directories, "/OOT"),
+        (
+            544_768 + 512 + 2 * 32 + 26,
+            3,
+            Part::Directories,
+            "something else, too",
+        ),
+    ];
+    for (place, value, part, said) in cases {
+        let mut bytes = good.clone();
+        assert_ne!(bytes[*place], *value);
+        bytes[*place] = *value;
+        let problems = open(&bytes).unwrap().check(8).unwrap();
+        let found = problems.iter().find(|p| p.part == *part);
+        let found = found.unwrap_or_else(|| panic!("{said}: {problems:?}"));
+        assert!(found.problem.contains(said), "{said}: {found:?}");
+    }
+}
+
+#[test]
 fn directories_inside_themselves_are_refused() {
     let good = volume(&some_files());
     // EFI (cluster 3) holds BOOT (cluster 4) as its third entry: make that EFI, then sealboot.
@@ -383,6 +417,7 @@ fn read_all(bytes: &[u8], size: u64) {
         return;
     };
     let _ = volume.label();
+    let _ = volume.check(8);
     let _ = dump(&mut volume);
     for (path, entry) in volume.walk().unwrap_or_default() {
         if !entry.is_directory {

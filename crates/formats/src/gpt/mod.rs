@@ -22,7 +22,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use reader::{Damage, Error, Side, Table, read};
+pub use reader::{Damage, Error, Side, Table, read, read_behind_mbr};
 pub use writer::{Layout, LayoutError};
 
 use uguid::Guid;

@@ -162,13 +162,24 @@ pub enum Damage {
 ///
 /// See [`Error`]; damage to one copy only is no error, but stands in [`Table::other_side`].
 pub fn read<R: Read + Seek>(disk: &mut R, sector_size: SectorSize) -> Result<Table, Error> {
+    check_protective_mbr(disk)?;
+    read_behind_mbr(disk, sector_size)
+}
+
+/// Like [`read`], whatever the first sector holds: to find out what else is wrong with a disk.
+///
+/// # Errors
+///
+/// Those of [`read`], but [`Error::NoProtectiveMbr`].
+pub fn read_behind_mbr<R: Read + Seek>(
+    disk: &mut R,
+    sector_size: SectorSize,
+) -> Result<Table, Error> {
     let length = disk.seek(SeekFrom::End(0)).map_err(|source| Error::Read {
         offset: 0,
         length: 0,
         source,
     })?;
-    check_protective_mbr(disk)?;
-
     let mut disk = Disk {
         inner: disk,
         sector_size,

@@ -179,6 +179,15 @@ fn impossible_header_values_are_refused_by_name() {
 }
 
 #[test]
+fn a_table_is_found_behind_a_broken_mbr() {
+    let mut bytes = image(&layout());
+    bytes[..512].fill(0);
+    assert!(matches!(read_512(&bytes), Err(Error::NoProtectiveMbr)));
+    let table = read_behind_mbr(&mut std::io::Cursor::new(&bytes), SectorSize::B512).unwrap();
+    assert_eq!(table.partitions, layout().partitions());
+}
+
+#[test]
 fn impossible_layouts_are_refused() {
     type Change = fn(&mut Vec<Partition>);
     let cases: &[(&str, Change)] = &[

@@ -19,7 +19,7 @@ mod verify;
 #[cfg(feature = "build")]
 pub use tree::{Built, Tree, TreeBuilder, append};
 #[cfg(feature = "build")]
-pub use verify::verify;
+pub use verify::{Block, Finding, survey, verify};
 
 #[cfg(all(test, feature = "build"))]
 mod tests;

@@ -114,6 +114,55 @@ fn the_first_bad_block_is_named() {
 }
 
 #[test]
+fn every_bad_block_is_named_and_those_below_it_are_left_open() {
+    let (mut file, built) = build(1100, SALT);
+    let first_leaf = built.hash_offset as usize + 2 * 4096;
+    // Two data blocks, and the block with the hashes of data blocks 256 to 383.
+    for position in [3 * 4096, 1099 * 4096, 300 * 4096, first_leaf + 2 * 4096] {
+        file[position] ^= 1;
+    }
+    let superblock = Superblock::parse(&file[built.hash_offset as usize..]).unwrap();
+    let (mut bad, mut read) = (Vec::new(), 0);
+    let mut survey = |file: &[u8]| {
+        let visit = &mut |finding: Finding| {
+            match finding {
+                Finding::Read(bytes) => read += bytes,
+                Finding::Damaged { block, offset, .. } => bad.push((block, offset / 4096, 1)),
+                Finding::Unreadable { block, offset, .. } => bad.push((block, offset / 4096, 0)),
+                Finding::Unchecked {
+                    block,
+                    offset,
+                    count,
+                } => bad.push((block, offset / 4096, count)),
+            }
+            std::ops::ControlFlow::Continue(())
+        };
+        let mut file = Cursor::new(file);
+        super::survey(
+            &mut file,
+            built.hash_offset,
+            &superblock,
+            &built.root_hash,
+            visit,
+        );
+        (std::mem::take(&mut bad), std::mem::take(&mut read))
+    };
+    let (found, read) = survey(&file);
+    let expected = [
+        (Block::Hashes, 1100 + 2 + 2, 1),
+        (Block::Data, 3, 1),
+        (Block::Data, 256, 128),
+        (Block::Data, 1099, 1),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(read, built.size - 4096);
+    // Without its last block of hashes, the data below that is open, too.
+    let (found, _) = survey(&file[..file.len() - 4096]);
+    assert_eq!(found[1], (Block::Hashes, 1100 + 2 + 8, 0));
+    assert_eq!(*found.last().unwrap(), (Block::Data, 1024, 76));
+}
+
+#[test]
 fn a_superblock_is_read_as_it_was_written() {
     let superblock = Superblock {
         uuid: UUID,

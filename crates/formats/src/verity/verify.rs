@@ -1,40 +1,136 @@
 //! Checks every block of a file against a root hash, as the kernel does block by block.
+//!
+//! The tree is checked from the top, then the data in order: [`survey`] tells of every bad block,
+//! [`verify`] stops at the first.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::collections::HashSet;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
 
 use super::format::{BLOCK_SIZE, Error, HASH_SIZE, HASHES, Superblock, hash_levels};
 use super::tree::{CHUNK, hash_blocks};
 
+const BYTES: u64 = BLOCK_SIZE as u64;
+
+/// Which blocks something is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// Blocks of data.
+    Data,
+    /// Blocks of hashes.
+    Hashes,
+}
+
+impl Block {
+    fn what(self) -> &'static str {
+        match self {
+            Self::Data => "data block",
+            Self::Hashes => "block of hashes",
+        }
+    }
+}
+
+/// What [`survey`] tells. Offsets are in bytes from the data's start.
+#[derive(Debug)]
+pub enum Finding {
+    /// So many more bytes of data and hashes were read.
+    Read(u64),
+    /// A block is not what its hash says.
+    Damaged {
+        /// Data or hashes.
+        block: Block,
+        /// Where it starts.
+        offset: u64,
+        /// Its hash.
+        found: [u8; HASH_SIZE],
+        /// What its hash should be.
+        expected: [u8; HASH_SIZE],
+    },
+    /// A block cannot be read.
+    Unreadable {
+        /// Data or hashes.
+        block: Block,
+        /// Where it starts.
+        offset: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Blocks whose hashes are in a bad block: nobody can say whether they are right.
+    Unchecked {
+        /// Data or hashes.
+        block: Block,
+        /// Where the first starts.
+        offset: u64,
+        /// How many.
+        count: u64,
+    },
+}
+
 /// Reads all data and hash blocks: data from byte 0, the tree in the block behind the superblock,
-/// which is at `hash_offset`. The tree is checked from the top, then the data in order: the error
-/// is about the first bad block.
+/// which is at `hash_offset`. The error is about the first bad block.
 pub fn verify<F: Read + Seek>(
     file: &mut F,
     hash_offset: u64,
     superblock: &Superblock,
     root_hash: &[u8; HASH_SIZE],
 ) -> Result<(), Error> {
+    let mut result = Ok(());
+    survey(file, hash_offset, superblock, root_hash, &mut |finding| {
+        result = Err(match finding {
+            Finding::Read(_) | Finding::Unchecked { .. } => return ControlFlow::Continue(()),
+            Finding::Damaged {
+                block,
+                offset,
+                found,
+                expected,
+            } => Error::Hash {
+                what: block.what(),
+                offset,
+                found: hex(&found),
+                expected: hex(&expected),
+            },
+            Finding::Unreadable { offset, source, .. } => Error::Io {
+                action: "reading a block",
+                offset,
+                source,
+            },
+        });
+        ControlFlow::Break(())
+    });
+    result
+}
+
+/// Like [`verify`], and goes on after a bad block until `visit` breaks off.
+pub fn survey<F: Read + Seek>(
+    file: &mut F,
+    hash_offset: u64,
+    superblock: &Superblock,
+    root_hash: &[u8; HASH_SIZE],
+    visit: &mut dyn FnMut(Finding) -> ControlFlow<()>,
+) {
     let salt = &superblock.salt;
-    let block_size = BLOCK_SIZE as u64;
-    // The hashes that the level below must have; whole blocks but for the root's.
+    // Where the hashes of a level's blocks are, and which blocks of them are bad.
     let mut expected = Expected::Root(root_hash);
-    let mut position = hash_offset.saturating_add(block_size);
-    for &blocks in hash_levels(superblock.data_blocks).iter().rev() {
+    let mut bad = HashSet::new();
+    let mut position = hash_offset.saturating_add(BYTES);
+    let levels = hash_levels(superblock.data_blocks);
+    let hashes = levels.iter().rev().map(|&blocks| (Block::Hashes, blocks));
+    for (block, blocks) in hashes.chain([(Block::Data, superblock.data_blocks)]) {
         let level = Level {
-            what: "block of hashes",
-            start: position,
+            block,
+            start: match block {
+                Block::Data => 0,
+                Block::Hashes => position,
+            },
             blocks,
         };
-        level.check(file, salt, &expected)?;
+        match level.check(file, salt, &expected, &bad, visit) {
+            ControlFlow::Continue(now_bad) => bad = now_bad,
+            ControlFlow::Break(()) => return,
+        }
         expected = Expected::Level(position);
-        position = position.saturating_add(blocks.saturating_mul(block_size));
+        position = position.saturating_add(blocks.saturating_mul(BYTES));
     }
-    let data = Level {
-        what: "data block",
-        start: 0,
-        blocks: superblock.data_blocks,
-    };
-    data.check(file, salt, &expected)
 }
 
 /// Where the hashes of a level's blocks are.
@@ -45,69 +141,100 @@ enum Expected<'a> {
 }
 
 struct Level {
-    what: &'static str,
+    block: Block,
     start: u64,
     blocks: u64,
 }
 
 impl Level {
+    /// Checks the level's blocks but for those below `bad` ones; gives its own bad ones.
     fn check<F: Read + Seek>(
         &self,
         file: &mut F,
         salt: &[u8],
         expected: &Expected<'_>,
-    ) -> Result<(), Error> {
+        bad: &HashSet<u64>,
+        visit: &mut dyn FnMut(Finding) -> ControlFlow<()>,
+    ) -> ControlFlow<(), HashSet<u64>> {
+        let block = self.block;
         let per_chunk = (CHUNK / BLOCK_SIZE) as u64;
+        let mut own_bad = HashSet::new();
         let mut first = 0;
         while first < self.blocks {
             let count = (self.blocks - first).min(per_chunk);
-            let offset = self
-                .start
-                .saturating_add(first.saturating_mul(BLOCK_SIZE as u64));
-            let data = read(file, offset, count as usize * BLOCK_SIZE)?;
+            let offset = self.offset(first);
+            let (data, unreadable) = read(file, offset, count);
+            visit(Finding::Read(count * BYTES))?;
             let above = match expected {
                 Expected::Root(hash) => hash.to_vec(),
                 // A chunk is a multiple of HASHES blocks, so its hashes start a block.
                 Expected::Level(start) => {
-                    let blocks = count.div_ceil(HASHES) as usize;
-                    let skip = (first / HASHES).saturating_mul(BLOCK_SIZE as u64);
-                    let mut hashes = read(file, start.saturating_add(skip), blocks * BLOCK_SIZE)?;
-                    hashes.truncate(count as usize * HASH_SIZE);
-                    hashes
+                    let skip = (first / HASHES).saturating_mul(BYTES);
+                    read(file, start.saturating_add(skip), count.div_ceil(HASHES)).0
                 }
             };
             let mut found = Vec::new();
             hash_blocks(salt, &data, &mut found);
-            let pairs = found
-                .chunks_exact(HASH_SIZE)
-                .zip(above.chunks_exact(HASH_SIZE));
-            if let Some((index, (found, expected))) = pairs
-                .enumerate()
-                .find(|(_, (found, expected))| found != expected)
-            {
-                return Err(Error::Hash {
-                    what: self.what,
-                    offset: offset.saturating_add((index * BLOCK_SIZE) as u64),
-                    found: hex(found),
-                    expected: hex(expected),
-                });
+            let mut unreadable = unreadable.into_iter().peekable();
+            let pairs = found.as_chunks().0.iter().zip(above.as_chunks().0);
+            for (index, (found, expected)) in (first..first + count).zip(pairs) {
+                let offset = self.offset(index);
+                if let Some((_, source)) = unreadable.next_if(|(bad, _)| first + bad == index) {
+                    own_bad.insert(index);
+                    visit(Finding::Unreadable {
+                        block,
+                        offset,
+                        source,
+                    })?;
+                } else if bad.contains(&(index / HASHES)) {
+                    own_bad.insert(index);
+                    if index.is_multiple_of(HASHES) {
+                        let count = (self.blocks - index).min(HASHES);
+                        visit(Finding::Unchecked {
+                            block,
+                            offset,
+                            count,
+                        })?;
+                    }
+                } else if found != expected {
+                    own_bad.insert(index);
+                    let (found, expected) = (*found, *expected);
+                    visit(Finding::Damaged {
+                        block,
+                        offset,
+                        found,
+                        expected,
+                    })?;
+                }
             }
             first += count;
         }
-        Ok(())
+        ControlFlow::Continue(own_bad)
+    }
+
+    fn offset(&self, index: u64) -> u64 {
+        self.start.saturating_add(index.saturating_mul(BYTES))
     }
 }
 
-fn read<F: Read + Seek>(file: &mut F, offset: u64, length: usize) -> Result<Vec<u8>, Error> {
-    let mut bytes = vec![0; length];
-    file.seek(SeekFrom::Start(offset))
-        .and_then(|_| file.read_exact(&mut bytes))
-        .map_err(|source| Error::Io {
-            action: "reading a block",
-            offset,
-            source,
-        })?;
-    Ok(bytes)
+/// `count` blocks; those that cannot be read are zero, and named with the reason.
+fn read<F: Read + Seek>(file: &mut F, offset: u64, count: u64) -> (Vec<u8>, Vec<(u64, io::Error)>) {
+    // At most CHUNK bytes.
+    let mut bytes = vec![0; count as usize * BLOCK_SIZE];
+    let mut read_at = |offset: u64, bytes: &mut [u8]| {
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(bytes)
+    };
+    let mut unreadable = Vec::new();
+    if read_at(offset, &mut bytes).is_err() {
+        for (index, block) in (0..).zip(bytes.chunks_mut(BLOCK_SIZE)) {
+            if let Err(error) = read_at(offset.saturating_add(index * BYTES), block) {
+                block.fill(0);
+                unreadable.push((index, error));
+            }
+        }
+    }
+    (bytes, unreadable)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -26,7 +26,7 @@ pub use config::{Config, Setting};
 pub use decompress::{SIZE_LIMIT, decompress};
 pub use modules::{Module, ModuleSet};
 pub use placed::Storage;
-pub use vmlinuz::ImageProblem;
+pub use vmlinuz::{ImageProblem, version as image_version};
 
 /// Folders whose folders are kernels' modules.
 const MODULES: [&str; 2] = ["usr/lib/modules", "lib/modules"];

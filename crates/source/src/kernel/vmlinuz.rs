@@ -63,7 +63,7 @@ pub(super) fn check(image: &[u8], version: &str) -> Result<(), ImageProblem> {
 }
 
 /// The version in a bzImage's header: what `uname -r` will print.
-pub(super) fn version(image: &[u8]) -> Option<String> {
+pub fn version(image: &[u8]) -> Option<String> {
     if image.get(HEADER..)?.get(..4)? != b"HdrS" {
         return None;
     }

@@ -16,7 +16,9 @@ pub use create::{CreateError, KeyFile, KeySet, KeySetOptions, RANDOM_SIZE, RsaBi
 pub use file_signer::{FileSigner, LoadError, OpenPermissions};
 pub use folder::WriteError;
 pub use summary::{CertificateSummary, NotACertificate};
-pub use verify::{VerifyError, verify, verify_attached, verify_detached, verify_image};
+pub use verify::{
+    VerifyError, verify, verify_attached, verify_detached, verify_image, verify_image_digest,
+};
 
 /// Something that can sign with the owner's key and shows the certificate that verifies it.
 ///

@@ -66,8 +66,17 @@ pub fn verify_attached(certificate: &[u8], signature: &[u8]) -> Result<Vec<u8>, 
 /// as for firmware.
 pub fn verify_image(certificate: &[u8], image: &[u8]) -> Result<(), VerifyError> {
     let digest = authenticode::image_digest(image)?;
-    let signatures = authenticode::signatures(image)?;
-    for signature in &signatures {
+    verify_image_digest(certificate, &digest, &authenticode::signatures(image)?)
+}
+
+/// As [`verify_image`], for an image whose digest was computed as it went by: `signatures` are
+/// all that are in its certificate table.
+pub fn verify_image_digest(
+    certificate: &[u8],
+    digest: &[u8; 32],
+    signatures: &[&[u8]],
+) -> Result<(), VerifyError> {
+    for signature in signatures {
         let message = pkcs7::read(signature)?;
         let Ok(signer) = signer_of(&message, certificate) else {
             continue;
@@ -75,7 +84,7 @@ pub fn verify_image(certificate: &[u8], image: &[u8]) -> Result<(), VerifyError>
         let (signed, content) = authenticode::signed_digest(&message)?;
         verify(certificate, &signer.message(&content)?, &signer.signature)?;
         if signed != digest {
-            let (found, signed) = (hex(&digest), hex(&signed));
+            let (found, signed) = (hex(digest), hex(&signed));
             return Err(VerifyError::Digest { found, signed });
         }
         return Ok(());

@@ -24,6 +24,18 @@ impl<R> File<'_, R> {
         self.runs.len()
     }
 
+    /// Its pieces in their order: where each starts in the file, and where from the start of the
+    /// volume, both in bytes.
+    pub fn pieces(&self) -> Vec<(u64, u64)> {
+        let geometry = &self.volume.geometry;
+        let cluster_size = u64::from(geometry.cluster_size);
+        let piece = |run: &Run| {
+            let position = u64::from(run.index) * cluster_size;
+            (position, geometry.cluster_offset(run.cluster))
+        };
+        self.runs.iter().map(piece).collect()
+    }
+
     /// Where its content starts, in bytes from the start of the volume; `None` if it is empty.
     pub fn offset(&self) -> Option<u64> {
         let first = self.runs.first()?;

@@ -1,10 +1,11 @@
 //! Volume → directories and files. Nothing on the volume is trusted.
 //!
 //! In order: `boot` (boot sector → geometry), `chain` (clusters through the FAT), `directory`
-//! (bytes → entries), `file` (an open one), and here the [`Volume`] that uses them.
+//! (bytes → entries), `file` (an open one), `check` (what else must hold), and here the [`Volume`] that uses them.
 
 mod boot;
 mod chain;
+mod check;
 mod directory;
 mod error;
 mod file;
@@ -21,6 +22,7 @@ use super::time::DosTime;
 
 use boot::geometry;
 use chain::Run;
+pub use check::{Part, Problem};
 use directory::{parse_directory, short_entries, text};
 pub use error::Error;
 pub use file::File;
