@@ -15,13 +15,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("linux", &[]),
     ("source", &["formats"]),
     ("artifact", &["formats", "contract", "source"]),
+    ("chain", &["formats", "contract", "source"]),
     ("media", &["formats", "contract", "artifact"]),
     ("machine", &["formats", "contract", "linux", "source"]),
     ("init", &["formats", "contract", "linux"]),
     (
         "cli",
         &[
-            "formats", "contract", "linux", "source", "artifact", "media", "machine",
+            "formats", "contract", "linux", "source", "artifact", "chain", "media", "machine",
         ],
     ),
 ];

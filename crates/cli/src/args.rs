@@ -47,6 +47,10 @@ pub enum Verb {
     Write(Write),
     /// Boot the disk image in QEMU, Secure Boot on, on this terminal
     Run(Run),
+    /// Say what a file is and what is in it, without judging it
+    Inspect(Inspect),
+    /// Check a release, a disk or any file of them against the owner's certificate
+    Verify(Verify),
     /// Say what this machine runs: release, Secure Boot state, images and their root hashes
     Status(Status),
 }
@@ -159,6 +163,28 @@ pub struct Write {
     /// Print the plan and stop
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// `sealboot inspect`
+#[derive(Args, Debug)]
+pub struct Inspect {
+    /// UKI, image, disk image or block device, release folder, manifest, signature,
+    /// certificate, EFI signature list or signed variable
+    #[arg(value_name = "FILE", default_value = "out")]
+    pub file: PathBuf,
+}
+
+/// `sealboot verify`
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// What to verify: anything that 'sealboot inspect' knows
+    #[arg(value_name = "FILE", default_value = "out")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub keys: KeysFolder,
+    /// The certificate in db that signs what boots, PEM or DER, instead of a folder of keys
+    #[arg(long, value_name = "FILE", conflicts_with = "folder")]
+    pub certificate: Option<PathBuf>,
 }
 
 /// `sealboot status`

@@ -4,11 +4,13 @@ mod args;
 mod build;
 mod config;
 mod exit;
+mod inspect;
 mod keys;
 mod output;
 mod progress;
 mod run;
 mod status;
+mod verify;
 mod write;
 
 use std::process::ExitCode;
@@ -28,6 +30,8 @@ fn main() -> ExitCode {
         Verb::Build(options) => build::verb(&options, json, quiet),
         Verb::Write(options) => write::verb(&options, json, quiet),
         Verb::Run(options) => run::verb(&options, quiet),
+        Verb::Inspect(options) => inspect::verb(&options, json),
+        Verb::Verify(options) => verify::verb(&options, json, quiet),
         Verb::Status(options) => status::verb(&options, json),
     };
     match outcome {

@@ -101,6 +101,13 @@ impl Step {
         output::tell(&format!("  {:12} {}{of} …", self.name, HumanBytes(done)));
     }
 
+    /// Ends the step without a word: what came of it is printed as the result.
+    pub fn clear(self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
     /// Ends the step with what came of it.
     pub fn done(self, outcome: &str) {
         if let Some(bar) = &self.bar {

@@ -6,6 +6,7 @@ pub mod esp;
 pub mod failure;
 pub mod manifest;
 pub mod modules;
+pub mod out;
 pub mod policy;
 pub mod root;
 pub mod running;

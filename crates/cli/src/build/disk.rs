@@ -3,12 +3,12 @@
 use anyhow::Context;
 use contract::esp;
 use contract::manifest::Manifest;
+use contract::out::UKI;
 use media::disk::{DiskOptions, DiskPlan, FileOnSlot};
 use sha2::{Digest, Sha256};
 
 use super::parts::Parts;
 use super::plan::Plan;
-use super::release::UKI;
 use super::staging::Staging;
 use crate::exit::{Code, WithCode};
 use crate::keys::OwnerKeys;

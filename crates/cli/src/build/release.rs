@@ -8,6 +8,7 @@ use artifact::uki;
 use contract::boot::{Boot, RootHashSignatures};
 use contract::esp;
 use contract::manifest::{ImageName, Manifest};
+use contract::out::{DISK, UKI};
 use serde::Serialize;
 
 use super::parts::Parts;
@@ -17,12 +18,6 @@ use super::{disk, images, policy};
 use crate::exit::{Code, WithCode};
 use crate::keys::OwnerKeys;
 use crate::progress::{self, Progress};
-
-/// The signed UKI's file name.
-pub const UKI: &str = "kernel.efi";
-
-/// The disk image's file name.
-const DISK: &str = "disk.img";
 
 /// What came out.
 #[derive(Debug, Serialize)]

@@ -1,0 +1,131 @@
+//! The whole chain, checked offline: certificate → UKI → what its initrd pins → manifest → every
+//! block of every image; on a disk also partition table, filesystem and enrolment material.
+//!
+//! Every step is done as far as it can be, whatever broke before: a report names all that is
+//! wrong, not the first thing.
+
+mod enrolment;
+mod gpt;
+mod image;
+mod programs;
+mod release;
+mod single;
+mod slot;
+mod uki;
+
+use std::path::Path;
+
+use contract::out;
+
+use crate::files::Files;
+use crate::kind::{Kind, recognise};
+use crate::report::{Break, Report};
+use crate::{Error, Owner, Part, Progress};
+
+/// Bytes read, told to whoever shows progress.
+pub(crate) struct Meter<'a> {
+    done: u64,
+    total: u64,
+    tell: Progress<'a>,
+}
+
+impl Meter<'_> {
+    fn add(&mut self, bytes: u64) {
+        self.done += bytes;
+        self.total = self.total.max(self.done);
+        (self.tell)(self.done, self.total);
+    }
+}
+
+/// What every check needs.
+pub(crate) struct Context<'a, 'b> {
+    owner: &'a Owner,
+    report: Report,
+    meter: &'a mut Meter<'b>,
+}
+
+/// Verifies a file, a release folder or a block device.
+///
+/// # Errors
+///
+/// Only when it cannot be opened, or is no format that is known here: whatever is wrong with
+/// what is in it stands in the report.
+pub fn verify(path: &Path, owner: &Owner, progress: Progress<'_>) -> Result<Report, Error> {
+    let shown = path.display().to_string();
+    let mut meter = Meter {
+        done: 0,
+        total: 0,
+        tell: progress,
+    };
+    if path.is_dir() {
+        return folder(path, &shown, owner, &mut meter);
+    }
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut part = Part::named(&file, path)?;
+    let kind = recognise(&mut part)?;
+    meter.total = part.size();
+    let mut context = Context {
+        owner,
+        report: Report::new(&shown, kind, &owner.db),
+        meter: &mut meter,
+    };
+    match kind {
+        Kind::Disk => {
+            gpt::check(&mut context, &mut part);
+        }
+        _ => single::check(&mut context, &mut part, kind, path),
+    }
+    Ok(context.report)
+}
+
+/// The release in a build's folder, and the same on the disk image beside it.
+fn folder(path: &Path, shown: &str, owner: &Owner, meter: &mut Meter<'_>) -> Result<Report, Error> {
+    let unreadable = |source| Error::Read {
+        what: shown.to_owned(),
+        source,
+    };
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        meter.total += entry
+            .and_then(|e| e.metadata())
+            .map_or(0, |metadata| metadata.len());
+    }
+    let mut context = Context {
+        owner,
+        report: Report::new(shown, Kind::Folder, &owner.db),
+        meter,
+    };
+    let mut files = Files::Folder(path.to_owned());
+    let in_folder = release::check(&mut context, &mut files);
+    let disk = path.join(out::DISK);
+    if !disk.exists() {
+        return Ok(context.report);
+    }
+    let mut inner = Context {
+        owner,
+        report: Report::new(out::DISK, Kind::Disk, &owner.db),
+        meter: context.meter,
+    };
+    let mut pinned = None;
+    match Part::open(&disk) {
+        Ok(mut part) => pinned = gpt::check(&mut inner, &mut part),
+        Err(error) => {
+            let found = Break::of(out::DISK, "it cannot be opened").differs("a disk", error);
+            inner.report.failed("disk", "readable", found);
+        }
+    }
+    let what = "the same release as in the folder";
+    match (in_folder, pinned) {
+        (Some(ours), Some(theirs)) if ours == theirs => inner.report.ok("release", what, ""),
+        (Some(_), Some(_)) => {
+            let found = Break::of(out::DISK, "its UKI pins another manifest");
+            inner.report.failed("release", what, found);
+        }
+        _ => {
+            let why = "one of the UKIs pins no manifest";
+            inner.report.not_checked("release", what, why);
+        }
+    }
+    let (mut report, inner) = (context.report, inner.report);
+    report.append(inner, out::DISK);
+    Ok(report)
+}

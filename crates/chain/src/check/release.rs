@@ -1,0 +1,134 @@
+//! A release: UKI, manifest, images, and their signatures.
+
+use contract::esp;
+use contract::manifest::Manifest;
+use source::keys::verify_detached;
+
+use super::{Context, image, uki};
+use crate::Error;
+use crate::files::Files;
+use crate::report::Break;
+
+/// Longest manifest, signature and root hash that are read, in bytes.
+pub(super) const SMALL: usize = 1 << 20;
+
+/// Checks all of it; gives the manifest that the UKI pins.
+pub(super) fn check(context: &mut Context<'_, '_>, files: &mut Files<'_>) -> Option<Vec<u8>> {
+    // 1. The UKI and what its initrd pins.
+    let path = files.uki();
+    let pinned = match files.open(&path) {
+        Ok(mut part) => uki::check(context, &mut part),
+        Err(error) => {
+            context.report.failed(&path, "there", absent(&path, &error));
+            None
+        }
+    };
+
+    // 2. The manifest beside the images: the same bytes, signed.
+    let beside = manifest(context, files, pinned.as_deref());
+
+    // 3. The images that the pinned manifest names; without one, those that the other names.
+    let bytes = pinned.as_deref().or(beside.as_deref());
+    match bytes.map(Manifest::from_json) {
+        Some(Ok(manifest)) => {
+            context.report.version = Some(manifest.version.clone());
+            if pinned.is_none() {
+                let why = "no UKI pins a manifest; the images are compared with release.json's";
+                context.report.not_checked("images", "pinned", why);
+            }
+            for row in &manifest.images {
+                image::check(context, files, row);
+            }
+        }
+        _ => {
+            let why = "no manifest says which images there are";
+            context.report.not_checked("images", "as pinned", why);
+        }
+    }
+    pinned
+}
+
+fn manifest(
+    context: &mut Context<'_, '_>,
+    files: &mut Files<'_>,
+    pinned: Option<&[u8]>,
+) -> Option<Vec<u8>> {
+    let path = files.release(esp::MANIFEST);
+    let what = "the copy that the UKI pins";
+    let part = files.open(&path).and_then(|mut part| {
+        let bytes = part.all(SMALL)?;
+        let place = pinned.and_then(|pinned| first_difference(pinned, &bytes));
+        let found = place.map(|(offset, ours, theirs)| {
+            Break::of(&path, "the manifest was changed")
+                .at(&part, offset)
+                .differs(ours, theirs)
+        });
+        Ok((bytes, found))
+    });
+    let bytes = match part {
+        Ok((bytes, found)) => {
+            match (pinned, found) {
+                (None, _) => context.report.not_checked(&path, what, "no UKI pins one"),
+                (Some(_), None) => context.report.ok(&path, what, ""),
+                (Some(_), Some(found)) => context.report.failed(&path, what, found),
+            }
+            bytes
+        }
+        Err(error) => {
+            context.report.failed(&path, what, absent(&path, &error));
+            return None;
+        }
+    };
+    let signature = files.release(esp::MANIFEST_SIGNATURE);
+    signed(context, files, &signature, &bytes, "release.json");
+    Some(bytes)
+}
+
+/// A detached signature by the db certificate over `content`, which is called `of`.
+pub(super) fn signed(
+    context: &mut Context<'_, '_>,
+    files: &mut Files<'_>,
+    path: &str,
+    content: &[u8],
+    of: &str,
+) {
+    let db = &context.owner.db;
+    let check = format!("signs {of}, by the db certificate");
+    match files.read(path, SMALL) {
+        Ok(signature) => match verify_detached(&db.der, &signature, content) {
+            Ok(()) => context.report.ok(path, &check, ""),
+            Err(error) => {
+                let found = Break::of(path, error.to_string());
+                context.report.failed(path, &check, found);
+            }
+        },
+        Err(error) => context.report.failed(path, &check, absent(path, &error)),
+    }
+}
+
+/// A file that cannot be had.
+pub(super) fn absent(path: &str, error: &Error) -> Break {
+    let because = std::error::Error::source(error).map_or(String::new(), |e| format!(": {e}"));
+    match error {
+        Error::Missing(_) => Break::of(path, "the file is missing"),
+        other => Break::of(path, format!("the file cannot be read: {other}{because}")),
+    }
+}
+
+/// Where two texts differ first, and what stands there, escaped.
+pub(super) fn first_difference(ours: &[u8], theirs: &[u8]) -> Option<(u64, String, String)> {
+    let pairs = ours.iter().zip(theirs);
+    let index = match pairs.enumerate().find(|(_, (a, b))| a != b) {
+        Some((index, _)) => index,
+        None if ours.len() == theirs.len() => return None,
+        None => ours.len().min(theirs.len()),
+    };
+    let shown = |bytes: &[u8]| {
+        let rest = bytes.get(index..).unwrap_or_default();
+        match rest.get(..24).unwrap_or(rest) {
+            [] => "the end of the file".to_owned(),
+            some => some.escape_ascii().to_string(),
+        }
+    };
+    Some((index as u64, shown(ours), shown(theirs)))
+}

@@ -1,0 +1,142 @@
+//! A UKI: its signature, and what its initrd pins.
+
+use contract::boot::{self, Boot};
+use contract::manifest::Manifest;
+use source::keys::{VerifyError, verify_image_digest};
+
+use super::Context;
+use crate::initrd::{self, Pinned};
+use crate::report::{Break, Breaks};
+use crate::uki::{Uki, digest};
+use crate::{Error, Part};
+
+/// Checks all of it; gives the manifest that it pins when that is one.
+pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Option<Vec<u8>> {
+    let name = part.name().to_owned();
+    let uki = signature(context, part)?;
+    let what = "its initrd pins a manifest and boot settings";
+    let section = match uki.section(".initrd") {
+        Some(section) => section,
+        None => {
+            let found = Break::of(&name, "the UKI has no .initrd section");
+            context.report.failed(&name, what, found);
+            return None;
+        }
+    };
+    let pinned = match initrd::pinned(part, section) {
+        Ok(pinned) => pinned,
+        Err(error) => {
+            let found = Break::of(&name, error.to_string()).at(part, section.offset);
+            context.report.failed(&name, what, found);
+            return None;
+        }
+    };
+    let (manifest, breaks) = contents(&name, &pinned);
+    let detail = manifest.as_ref().map_or(String::new(), |manifest| {
+        let images: Vec<&str> = manifest.images.iter().map(|i| i.name.as_str()).collect();
+        format!("release {}, images {}", manifest.version, images.join(", "))
+    });
+    context.report.settle(&name, what, breaks, detail);
+    if let Some(manifest) = &manifest {
+        kernel(context, part, &uki, &manifest.kernel);
+    }
+    manifest.and(pinned.manifest)
+}
+
+/// The Authenticode signature. Gives the headers, so that the rest can be looked at even when
+/// the signature does not hold.
+pub(super) fn signature(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Option<Uki> {
+    let name = part.name().to_owned();
+    let what = "signed by the db certificate";
+    let uki = match Uki::open(part) {
+        Ok(uki) => uki,
+        Err(error) => {
+            let found = Break::of(&name, error.to_string()).at(part, 0);
+            context.report.failed(&name, what, found);
+            return None;
+        }
+    };
+    match authentic(context, part, &uki) {
+        Ok(()) => context.report.ok(&name, what, ""),
+        Err(found) => context.report.failed(&name, what, *found),
+    }
+    Some(uki)
+}
+
+/// Whether a signature by the db certificate is for the digest.
+fn authentic(
+    context: &mut Context<'_, '_>,
+    part: &mut Part<'_>,
+    uki: &Uki,
+) -> Result<(), Box<Break>> {
+    let name = part.name().to_owned();
+    let wrong = |error: &Error| Box::new(super::release::absent(&name, error));
+    let computed = digest(part, &mut |bytes| context.meter.add(bytes));
+    let table = uki.headers.certificate_table();
+    let table = table.map_or(part.size(), |table| table.start);
+    let signatures = uki.signatures(part);
+    let (computed, signatures) = match (computed, signatures) {
+        (Err(error @ Error::Read { .. }), _) | (_, Err(error @ Error::Read { .. })) => {
+            return Err(wrong(&error));
+        }
+        (Err(error), _) => return Err(Box::new(Break::of(&name, error.to_string()))),
+        (_, Err(error)) => {
+            return Err(Box::new(
+                Break::of(&name, error.to_string()).at(part, table),
+            ));
+        }
+        (Ok(computed), Ok(signatures)) => (computed, signatures),
+    };
+    let signatures: Vec<&[u8]> = signatures.iter().map(Vec::as_slice).collect();
+    match verify_image_digest(&context.owner.db.der, &computed, &signatures) {
+        Ok(()) => Ok(()),
+        Err(VerifyError::Digest { found, signed }) => {
+            let what = "the UKI was changed after signing: its Authenticode digest is another one";
+            Err(Box::new(Break::of(&name, what).differs(signed, found)))
+        }
+        Err(error) => Err(Box::new(
+            Break::of(&name, error.to_string()).at(part, table),
+        )),
+    }
+}
+
+fn contents(name: &str, pinned: &Pinned) -> (Option<Manifest>, Breaks) {
+    let mut breaks = Breaks::default();
+    let mut wrong = |what: String| breaks.push(Break::of(name, what));
+    let manifest = match pinned.manifest.as_deref().map(Manifest::from_json) {
+        Some(Ok(manifest)) => Some(manifest),
+        Some(Err(error)) => {
+            wrong(format!("the pinned release.json: {error}"));
+            None
+        }
+        None => {
+            wrong("the initrd has no release.json".to_owned());
+            None
+        }
+    };
+    match pinned.boot.as_deref().map(Boot::from_json) {
+        Some(Ok(_)) => {}
+        // Read by the init beside it only, which may know other settings than this program.
+        Some(Err(boot::Error::Json(_)))
+            if pinned.boot.as_deref().is_some_and(|bytes| {
+                serde_json::from_slice::<serde_json::Map<_, _>>(bytes).is_ok()
+            }) => {}
+        Some(Err(error)) => wrong(format!("the pinned boot.json: {error}")),
+        None => wrong("the initrd has no boot.json".to_owned()),
+    }
+    (manifest, breaks)
+}
+
+/// `.uname` is what a boot menu shows: it should not tell of another kernel.
+fn kernel(context: &mut Context<'_, '_>, part: &mut Part<'_>, uki: &Uki, expected: &str) {
+    let name = part.name().to_owned();
+    let what = "its kernel version is the manifest's";
+    match uki.text(part, ".uname") {
+        Some(found) if found == expected => context.report.ok(&name, what, found),
+        found => {
+            let found = found.unwrap_or_else(|| "no .uname section".to_owned());
+            let found = Break::of(&name, "another kernel version").differs(expected, found);
+            context.report.failed(&name, what, found);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What a file is ([`inspect`]), and whether the whole chain of trust holds ([`verify`]).
+//!
+//! Both read artefacts as they lie there, piece by piece: nothing is mapped, mounted or held in
+//! memory whole. Nothing of what they read is trusted: wrong bytes are findings, never panics.
+//!
+//! In order: `kind` (which format it is), `part` (bytes, and where on a disk they are), `files`
+//! (a release in a folder or on a boot partition), the artefacts that take more than one reader
+//! (`uki`, `initrd`, `image`, `disk`), then [`facts`] for people who look and [`check`] with its
+//! [`report`] for those who need to know.
+
+mod certificate;
+pub mod check;
+mod disk;
+mod error;
+pub mod facts;
+mod files;
+mod image;
+mod initrd;
+mod kind;
+mod part;
+pub mod report;
+mod text;
+mod uki;
+
+pub use certificate::{Certificate, Owner};
+pub use check::verify;
+pub use error::Error;
+pub use facts::inspect;
+pub use kind::{Kind, recognise};
+pub use part::{Bytes, Part};
+
+/// Told how many of how many bytes are done.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
+
+/// Lower-case hex.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,195 @@
+//! One artefact's bytes, and where on a disk they are.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use crate::Error;
+
+/// Something to read from, anywhere in it.
+pub trait Bytes: Read + Seek {}
+
+impl<T: Read + Seek + ?Sized> Bytes for T {}
+
+/// One artefact: a file, or a file on a boot partition.
+pub struct Part<'a> {
+    name: String,
+    size: u64,
+    bytes: Box<dyn Bytes + 'a>,
+    map: Map,
+}
+
+/// Where an artefact's bytes are on the disk.
+#[derive(Clone, Default)]
+pub(crate) struct Map {
+    /// Where each piece starts in the artefact and on the disk, in bytes; none when the artefact
+    /// is a file of its own.
+    pieces: Vec<(u64, u64)>,
+}
+
+impl Map {
+    /// `pieces` in their order: where each starts in the artefact, and on the disk.
+    pub(crate) fn new(pieces: Vec<(u64, u64)>) -> Self {
+        Self { pieces }
+    }
+
+    /// Where the byte at `offset` is on the disk; `None` when the artefact is a file of its own.
+    pub(crate) fn disk_offset(&self, offset: u64) -> Option<u64> {
+        let after = self.pieces.partition_point(|(start, _)| *start <= offset);
+        let (start, place) = self.pieces.get(after.checked_sub(1)?)?;
+        Some(place.saturating_add(offset - start))
+    }
+}
+
+impl<'a> Part<'a> {
+    /// A file of its own, or a block device.
+    pub fn open(path: &Path) -> Result<Part<'static>, Error> {
+        Part::named(&path.display().to_string(), path)
+    }
+
+    /// The same under another name.
+    pub(crate) fn named(name: &str, path: &Path) -> Result<Part<'static>, Error> {
+        let name = name.to_owned();
+        match File::open(path) {
+            Ok(file) => Part::new(name, file),
+            Err(source) => Err(Error::Read { what: name, source }),
+        }
+    }
+
+    /// Bytes that are a file of their own.
+    pub fn new(name: String, mut bytes: impl Bytes + 'a) -> Result<Self, Error> {
+        match bytes.seek(SeekFrom::End(0)) {
+            Ok(size) => Ok(Self {
+                name,
+                size,
+                bytes: Box::new(bytes),
+                map: Map::default(),
+            }),
+            Err(source) => Err(Error::Read { what: name, source }),
+        }
+    }
+
+    /// A file of `size` bytes on a disk.
+    pub(crate) fn on_disk(name: String, size: u64, bytes: impl Bytes + 'a, map: Map) -> Self {
+        Self {
+            name,
+            size,
+            bytes: Box::new(bytes),
+            map,
+        }
+    }
+
+    /// What it is called: its path.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// In bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Where its bytes are on the disk.
+    pub(crate) fn map(&self) -> &Map {
+        &self.map
+    }
+
+    /// `length` bytes from `offset` on. The caller says by `length` what memory may hold.
+    pub fn bytes_at(&mut self, offset: u64, length: usize) -> Result<Vec<u8>, Error> {
+        let mut bytes = vec![0; length];
+        self.bytes
+            .seek(SeekFrom::Start(offset))
+            .and_then(|_| self.bytes.read_exact(&mut bytes))
+            .map_err(|source| self.unreadable(source))?;
+        Ok(bytes)
+    }
+
+    /// The first bytes: `most` of them, or all when there are fewer.
+    pub fn start(&mut self, most: usize) -> Result<Vec<u8>, Error> {
+        let length = usize::try_from(self.size).unwrap_or(most).min(most);
+        self.bytes_at(0, length)
+    }
+
+    /// All bytes, at most `limit`.
+    pub fn all(&mut self, limit: usize) -> Result<Vec<u8>, Error> {
+        if self.size > limit as u64 {
+            return Err(Error::TooLong {
+                what: self.name.clone(),
+                size: self.size,
+                limit: limit as u64,
+            });
+        }
+        self.start(limit)
+    }
+
+    /// `size` bytes of it from `offset` on, as an artefact of their own, wherever on
+    /// a disk they are.
+    pub(crate) fn window(&mut self, offset: u64, size: u64) -> Part<'_> {
+        Part {
+            name: self.name.clone(),
+            size,
+            bytes: Box::new(Window {
+                bytes: &mut *self.bytes,
+                start: offset,
+                size,
+                position: 0,
+            }),
+            map: Map::default(),
+        }
+    }
+
+    pub(crate) fn unreadable(&self, source: io::Error) -> Error {
+        Error::Read {
+            what: self.name.clone(),
+            source,
+        }
+    }
+}
+
+impl Read for Part<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.bytes.read(buffer)
+    }
+}
+
+impl Seek for Part<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(to)
+    }
+}
+
+/// A stretch of something else.
+struct Window<'a> {
+    bytes: &'a mut dyn Bytes,
+    start: u64,
+    size: u64,
+    position: u64,
+}
+
+impl Read for Window<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.size.saturating_sub(self.position);
+        let length = buffer
+            .len()
+            .min(usize::try_from(left).unwrap_or(usize::MAX));
+        let place = self.start.saturating_add(self.position);
+        self.bytes.seek(SeekFrom::Start(place))?;
+        let read = self
+            .bytes
+            .read(buffer.get_mut(..length).unwrap_or_default())?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Window<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(offset) => Some(offset),
+            SeekFrom::End(offset) => self.size.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+        };
+        self.position = target.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}

@@ -1,0 +1,8 @@
+//! Names in the folder that a build writes a release to. The rest of a release has the same names
+//! there as on the boot partition: see [`crate::esp`].
+
+/// The signed UKI.
+pub const UKI: &str = "kernel.efi";
+
+/// The disk image with the whole release on it.
+pub const DISK: &str = "disk.img";
