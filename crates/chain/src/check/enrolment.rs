@@ -75,7 +75,7 @@ pub(super) fn variable(context: &mut Context<'_, '_>, path: &str, bytes: &[u8]) 
 }
 
 const CER: &str = "the owner's certificate";
-const AUTH: &str = "enrols the owner's certificate, signed as firmware asks for";
+const AUTH: &str = "enrols it, signed as firmware asks for";
 const UNKNOWN: &str = "only the db certificate is known; --keys names a folder with all three";
 
 fn certificate(context: &mut Context<'_, '_>, files: &mut Files<'_>, path: &str, row: &Row) {

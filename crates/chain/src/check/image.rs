@@ -43,8 +43,7 @@ pub(super) fn check(context: &mut Context<'_, '_>, files: &mut Files<'_>, image:
         Err(error) => context.report.failed(&path, what, absent(&path, &error)),
     }
     let path = files.release(&esp::signature_file(name));
-    let of = format!("the root hash of {name}");
-    signed(context, files, &path, image.root_hash.as_bytes(), &of);
+    signed(context, files, &path, image.root_hash.as_bytes());
 }
 
 /// The file itself, by what the manifest says of it: that is what init goes by, too.
@@ -78,7 +77,7 @@ fn size(context: &mut Context<'_, '_>, part: &Part<'_>, shape: &Shape) {
 /// What lies between data and tree. init needs neither: the manifest tells it all that they say.
 fn superblocks(context: &mut Context<'_, '_>, part: &mut Part<'_>, shape: &Shape) {
     let path = part.name().to_owned();
-    let what = "superblock of the hash tree as in the manifest";
+    let what = "superblock as the manifest says";
     let found = match part.bytes_at(shape.hash_offset, BLOCK_SIZE) {
         Ok(found) => found,
         Err(error) => {

@@ -80,29 +80,28 @@ fn manifest(
         }
     };
     let signature = files.release(esp::MANIFEST_SIGNATURE);
-    signed(context, files, &signature, &bytes, "release.json");
+    signed(context, files, &signature, &bytes);
     Some(bytes)
 }
 
-/// A detached signature by the db certificate over `content`, which is called `of`.
+/// A detached signature by the db certificate over `content`.
 pub(super) fn signed(
     context: &mut Context<'_, '_>,
     files: &mut Files<'_>,
     path: &str,
     content: &[u8],
-    of: &str,
 ) {
     let db = &context.owner.db;
-    let check = format!("signs {of}, by the db certificate");
+    let check = "signed by the db certificate";
     match files.read(path, SMALL) {
         Ok(signature) => match verify_detached(&db.der, &signature, content) {
-            Ok(()) => context.report.ok(path, &check, ""),
+            Ok(()) => context.report.ok(path, check, ""),
             Err(error) => {
                 let found = Break::of(path, error.to_string());
-                context.report.failed(path, &check, found);
+                context.report.failed(path, check, found);
             }
         },
-        Err(error) => context.report.failed(path, &check, absent(path, &error)),
+        Err(error) => context.report.failed(path, check, absent(path, &error)),
     }
 }
 

@@ -69,7 +69,7 @@ fn readable(context: &mut Context<'_, '_>, part: &mut Part<'_>, name: &str) {
 /// A signature with the file that it is of beside it.
 fn detached(context: &mut Context<'_, '_>, files: &mut Files<'_>, signature: &str, content: &str) {
     match files.read(content, SMALL) {
-        Ok(bytes) => signed(context, files, signature, &bytes, content),
+        Ok(bytes) => signed(context, files, signature, &bytes),
         Err(error) => {
             let found = absent(content, &error);
             context

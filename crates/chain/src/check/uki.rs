@@ -14,7 +14,7 @@ use crate::{Error, Part};
 pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Option<Vec<u8>> {
     let name = part.name().to_owned();
     let uki = signature(context, part)?;
-    let what = "its initrd pins a manifest and boot settings";
+    let what = "pins a manifest and boot settings";
     let section = match uki.section(".initrd") {
         Some(section) => section,
         None => {
@@ -33,8 +33,7 @@ pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Optio
     };
     let (manifest, breaks) = contents(&name, &pinned);
     let detail = manifest.as_ref().map_or(String::new(), |manifest| {
-        let images: Vec<&str> = manifest.images.iter().map(|i| i.name.as_str()).collect();
-        format!("release {}, images {}", manifest.version, images.join(", "))
+        format!("release {}", manifest.version)
     });
     context.report.settle(&name, what, breaks, detail);
     if let Some(manifest) = &manifest {

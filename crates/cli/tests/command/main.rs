@@ -1,6 +1,7 @@
 //! The command itself: what it prints, how it ends, and what it leaves behind.
 
 mod bad_input;
+mod chain;
 mod keys;
 mod mirror;
 mod place;
