@@ -8,5 +8,6 @@ pub mod manifest;
 pub mod modules;
 pub mod out;
 pub mod policy;
+pub mod recovery;
 pub mod root;
 pub mod running;

@@ -17,6 +17,8 @@ pub mod pkcs7;
 pub mod qcow2;
 #[cfg(feature = "build")]
 pub mod squashfs;
+#[cfg(feature = "build")]
+pub mod ssh_public_key;
 pub mod uki;
 pub mod varstore;
 pub mod verity;

@@ -16,6 +16,7 @@ pub mod keyring;
 pub mod loop_device;
 pub mod modules;
 pub mod mount;
+pub mod network;
 pub mod power;
 pub mod process;
 pub mod rooted;

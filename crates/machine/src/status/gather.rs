@@ -3,13 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use contract::failure::Failure;
 use contract::manifest::Manifest;
+use contract::recovery::{HOST_KEY_PUBLIC, SETTINGS, Settings};
 use contract::running;
 use formats::efivars::{self, SECURE_BOOT, SETUP_MODE, Variable};
+use formats::ssh_public_key::PublicKey;
 use linux::Error;
 use linux::device_mapper::{Control, Verity};
 
-use super::{Execution, Image, ImageState, Machine, Root, SecureBoot, Status};
+use super::disks;
+use super::{Execution, Image, ImageState, Machine, Network, Recovery, Root, SecureBoot, Status};
 
 /// Longest text that is taken from outside, in characters.
 const LONGEST: usize = 64;
@@ -22,6 +26,8 @@ pub struct Sources<'a> {
     pub kernel: String,
     /// Device-mapper's table of the device with this name.
     pub verity: &'a dyn Fn(&str) -> Result<Option<Verity>, Error>,
+    /// The interfaces and their addresses.
+    pub network: &'a dyn Fn() -> Network,
 }
 
 impl Status {
@@ -32,6 +38,7 @@ impl Status {
             root: Path::new("/"),
             kernel: linux::modules::kernel_version(),
             verity: &|name| Control::open()?.verity(name),
+            network: &Network::of_this_machine,
         })
     }
 
@@ -59,6 +66,10 @@ impl Status {
                 .iter()
                 .rfind(|mount| mount.target == "/")
                 .map(Mount::as_root),
+            last_failure: last_failure(sources.root),
+            disks: disks::read(sources.root, &mounts),
+            network: (sources.network)(),
+            recovery: recovery(sources.root),
         }
     }
 }
@@ -90,6 +101,24 @@ pub(super) fn plain(text: &str) -> String {
         }
     };
     text.trim().chars().take(LONGEST).map(printable).collect()
+}
+
+/// What init took from a firmware variable: nothing vouches for it, so it is only ever shown.
+fn last_failure(root: &Path) -> Option<Failure> {
+    let bytes = fs::read(path(root, running::LAST_FAILURE)).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+fn recovery(root: &Path) -> Option<Recovery> {
+    let settings = fs::read(path(root, SETTINGS)).ok()?;
+    let settings = Settings::from_json(&settings).ok()?;
+    let host_key = fs::read_to_string(path(root, HOST_KEY_PUBLIC)).ok();
+    let host_key = host_key.and_then(|line| PublicKey::parse(line.trim_end()).ok());
+    Some(Recovery {
+        console: settings.console,
+        authorized_keys: settings.authorized_keys,
+        host_key: host_key.map(|key| key.fingerprint()),
+    })
 }
 
 fn secure_boot(folder: &Path) -> SecureBoot {
@@ -141,7 +170,7 @@ fn read_image(image: &contract::manifest::Image, sources: &Sources<'_>, mounts: 
 
 /// A line of `/proc/self/mounts` (proc_pid_mounts(5), fstab(5)).
 pub(super) struct Mount {
-    source: String,
+    pub(super) source: String,
     pub(super) target: String,
     pub(super) kind: String,
     writable: bool,

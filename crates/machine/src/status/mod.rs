@@ -5,15 +5,24 @@
 //! merely wrote down when the kernel can say it: root hashes and signatures come from
 //! device-mapper's tables, mounts from `/proc`, Secure Boot from the firmware's variables.
 
+mod disks;
 mod execution;
 mod gather;
+mod layout;
+mod network;
 mod render;
+mod screen;
+mod sections;
 
 #[cfg(test)]
 mod tests;
 
+pub use disks::{Disk, Held};
 pub use gather::Sources;
+pub use network::{Network, NetworkInterface};
 
+use contract::failure::Failure;
+use contract::recovery::Console;
 use serde::Serialize;
 
 /// The state of this machine.
@@ -33,6 +42,14 @@ pub struct Status {
     pub images: Vec<Image>,
     /// What is mounted at `/`.
     pub root: Option<Root>,
+    /// Why the boot before this one failed, if it did.
+    pub last_failure: Option<Failure>,
+    /// The disks, and what each holds.
+    pub disks: Vec<Disk>,
+    /// Wired and other interfaces.
+    pub network: Network,
+    /// Who may log in, when this is sealboot's recovery system.
+    pub recovery: Option<Recovery>,
 }
 
 /// As the firmware describes it (SMBIOS): empty where it says nothing.
@@ -86,6 +103,17 @@ pub enum Execution {
         /// Why.
         reason: String,
     },
+}
+
+/// What the recovery system offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Recovery {
+    /// Whether whoever is at the machine gets a shell.
+    pub console: Console,
+    /// How many keys may log in over SSH.
+    pub authorized_keys: usize,
+    /// Fingerprint of the SSH server's key, which each start makes anew.
+    pub host_key: Option<String>,
 }
 
 /// An image of the release.

@@ -1,38 +1,20 @@
-//! [`Status`] → the first screen: 80 columns, ASCII, no colours, so that it reads the same on a
-//! serial line, in a firmware's text mode and in a log.
+//! [`Status`] → `sealboot status`: all of it, in 80 columns of ASCII without colours, so that it
+//! reads the same on a serial line, in a firmware's text mode and in a log.
 
 use std::fmt::Write;
-use std::path::Path;
 
-use linux::tty::Consoles;
-
+use super::layout::{row, rule};
 use super::{Execution, Image, ImageState, SecureBoot, Status};
 
-/// Columns that are used: the last stays free, or some consoles start a line of their own.
-const COLUMNS: usize = 79;
-
-/// Columns of a row's name.
-const NAME: usize = 14;
-
 impl Status {
-    /// Writes the screen to every console of this machine, screens and serial lines alike.
-    pub fn show(&self) {
-        let (sys, dev) = (Path::new("/sys"), Path::new("/dev"));
-        Consoles::open(sys, dev).write(&self.render());
-    }
-
     /// The screen, with a newline at the end of each line.
     pub fn render(&self) -> String {
         let mut screen = String::new();
-        let line = format!("{}\n", "-".repeat(COLUMNS));
-        let release = match &self.release {
-            Some(version) => version.clone(),
-            None => "none: this system was not started by sealboot's init".to_owned(),
-        };
+        let line = rule();
         screen.push_str("sealboot\n");
         screen.push_str(&line);
         for (name, text) in [
-            ("Release", release),
+            ("Release", self.release_text()),
             ("Machine", self.machine_text()),
             ("Kernel", self.kernel.clone()),
             ("Secure Boot", self.secure_boot.text()),
@@ -51,11 +33,22 @@ impl Status {
             }
             row(&mut screen, "", &image.text());
         }
+        self.add_failure(&mut screen);
+        screen.push_str(&line);
+        self.add_disks(&mut screen);
+        self.add_network(&mut screen);
         screen.push_str(&line);
         screen
     }
 
-    fn machine_text(&self) -> String {
+    pub(super) fn release_text(&self) -> String {
+        match &self.release {
+            Some(version) => version.clone(),
+            None => "none: this system was not started by sealboot's init".to_owned(),
+        }
+    }
+
+    pub(super) fn machine_text(&self) -> String {
         let machine = &self.machine;
         let mut text = format!("{} {}", machine.vendor, machine.product)
             .trim()
@@ -88,7 +81,7 @@ impl Status {
 }
 
 impl SecureBoot {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Self::On => "on".to_owned(),
             Self::Off => "OFF: nothing vouches for the kernel and what it started".to_owned(),
@@ -127,36 +120,5 @@ impl Image {
             Some(place) => format!("{state}, at {place}"),
             None => format!("{state}, not mounted"),
         }
-    }
-}
-
-/// A name and its text, which goes on below itself when it is long.
-fn row(screen: &mut String, name: &str, text: &str) {
-    let width = COLUMNS - NAME - 1;
-    let mut lines: Vec<String> = vec![String::new()];
-    for word in text.split_whitespace() {
-        let fits = lines.last().is_some_and(|line| {
-            line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width
-        });
-        if !fits {
-            lines.push(String::new());
-        }
-        let mut rest: Vec<char> = word.chars().collect();
-        while let Some(line) = lines.last_mut() {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            let after = rest.split_off(rest.len().min(width));
-            line.extend(rest);
-            if after.is_empty() {
-                break;
-            }
-            rest = after;
-            lines.push(String::new());
-        }
-    }
-    for (number, line) in lines.iter().enumerate() {
-        let name = if number == 0 { name } else { "" };
-        let _ = writeln!(screen, "{}", format!("{name:<NAME$}{line}").trim_end());
     }
 }

@@ -4,8 +4,10 @@ use std::path::Path;
 use contract::boot;
 use contract::manifest::{self, ImageName, Manifest};
 use linux::device_mapper::Verity;
+use linux::network::{Address, Interface};
 
 use super::*;
+use crate::disk::{Bus, Content, Use, What};
 
 fn image(name: &str, digit: &str, state: ImageState, mounted_at: Option<&str>) -> Image {
     Image {
@@ -42,6 +44,14 @@ fn good() -> Status {
             ),
             image("root", "c", ImageState::Signed, Some("/")),
         ],
+        last_failure: None,
+        disks: vec![disk("sda")],
+        network: network(),
+        recovery: Some(Recovery {
+            console: Console::Shell,
+            authorized_keys: 1,
+            host_key: Some("SHA256:abc".to_owned()),
+        }),
         root: Some(Root {
             file_system: "squashfs".to_owned(),
             source: "/dev/mapper/sealboot-root".to_owned(),
@@ -50,8 +60,150 @@ fn good() -> Status {
     }
 }
 
+fn disk(name: &str) -> Disk {
+    let held = |number: u32, size, kind, label: &str, release: Option<&str>| Held {
+        device: format!("{name}{number}"),
+        size,
+        name: String::new(),
+        content: Some(Content {
+            kind,
+            label: label.to_owned(),
+        }),
+        release: release.map(str::to_owned),
+        running: release.is_some(),
+    };
+    Disk {
+        holds: vec![
+            held(1, 512 << 20, "FAT32", "SEALBOOT-A", Some("1.4")),
+            held(2, 2_000_000_000_000, "ext2/3/4", "data", None),
+        ],
+        disk: crate::disk::Disk {
+            name: name.to_owned(),
+            size: 2_000_398_934_016,
+            sector_size: 512,
+            bus: Bus::Ata,
+            removable: false,
+            read_only: false,
+            model: "Samsung SSD 870".to_owned(),
+            serial: "S5Y1".to_owned(),
+            sequence: None,
+            partitions: Vec::new(),
+            uses: vec![Use {
+                device: format!("{name}2"),
+                what: What::Mounted("/mnt".to_owned()),
+            }],
+            system: true,
+        },
+    }
+}
+
+fn network() -> Network {
+    let interface = |name: &str, index, link| Interface {
+        name: name.to_owned(),
+        index,
+        hardware_address: format!("52:54:00:00:00:0{index}"),
+        link,
+    };
+    let address = |text: &str, prefix| Address {
+        interface: 2,
+        address: text.parse().unwrap(),
+        prefix,
+    };
+    Network::new(
+        vec![interface("eth0", 2, true), interface("eth1", 3, false)],
+        &[address("10.0.2.15", 24), address("fe80::1", 64)],
+    )
+}
+
 #[test]
-fn the_first_screen() {
+fn the_first_screen_ends_with_what_to_type() {
+    let expected = "\
+sealboot recovery
+-------------------------------------------------------------------------------
+Release       2026.11.23
+Machine       Dell Inc. PowerEdge R760, serial 7QX1234
+Secure Boot   on
+Images        modules, firmware, root: signature checked by the kernel
+-------------------------------------------------------------------------------
+sda           1.8 TiB ATA Samsung SSD 870 serial S5Y1
+  sda1        512 MiB FAT32 \"SEALBOOT-A\", release 1.4, started from here
+  sda2        1.8 TiB ext2/3/4 \"data\", mounted at /mnt
+-------------------------------------------------------------------------------
+eth0          10.0.2.15/24 fe80::1/64
+eth1          no cable, or nothing at its end; 52:54:00:00:00:03
+SSH           ssh root@10.0.2.15 for one key; this start's host key is
+              SHA256:abc
+-------------------------------------------------------------------------------
+What to type:
+  sealboot status               all of this again, and more
+  lsblk -f                      disks, file systems, labels
+  mount -o ro /dev/DISK /mnt    look into a disk, changing nothing
+  cat /run/sealboot/boot.log    what was said while this started
+  nano FILE                     change a file
+  reboot                        start again; poweroff ends
+";
+    assert_eq!(good().first_screen(), expected);
+    assert!(expected.lines().count() <= 24, "no room for a prompt");
+}
+
+#[test]
+fn the_first_screen_says_why_the_last_boot_failed() {
+    let mut status = good();
+    status.last_failure = Some(Failure {
+        release: "1.3".to_owned(),
+        step: "mapping root".to_owned(),
+        problem: "the signature of root was refused\x1b[2J".to_owned(),
+        expected: Some("a signature by a certificate in db".to_owned()),
+        next: "write the release again".to_owned(),
+        ..Failure::default()
+    });
+    let screen = status.first_screen();
+    let expected = "\
+Last boot     FAILED: release 1.3, mapping root
+              the signature of root was refused?[2J
+              expected: a signature by a certificate in db
+              next: write the release again
+";
+    assert!(screen.contains(expected), "{screen}");
+}
+
+#[test]
+fn without_a_shell_the_first_screen_names_none() {
+    let mut status = good();
+    let screen = |status: &mut Status, console, authorized_keys| {
+        status.recovery = Some(Recovery {
+            console,
+            authorized_keys,
+            host_key: None,
+        });
+        status.first_screen()
+    };
+    let none = screen(&mut status, Console::None, 0);
+    assert!(none.ends_with("Nothing to log in to here. Ctrl-Alt-Del restarts the machine.\n"));
+    assert!(none.contains("SSH           off: "), "{none}");
+    let ssh = screen(&mut status, Console::None, 2);
+    assert!(ssh.contains("No shell on this console"), "{ssh}");
+    assert!(!ssh.contains("What to type"), "{ssh}");
+}
+
+#[test]
+fn many_disks_leave_room_for_the_rest() {
+    let mut status = good();
+    status.disks = (0..24).map(|number| disk(&format!("sd{number}"))).collect();
+    status
+        .images
+        .push(image("other", "d", ImageState::Absent, None));
+    let screen = status.first_screen();
+    assert!(
+        screen.contains("and 61 lines more: sealboot status\n"),
+        "{screen}"
+    );
+    assert!(screen.contains("NOT VERIFIED"), "{screen}");
+    assert!(screen.lines().count() < 40, "{screen}");
+}
+
+#[test]
+fn all_of_it() {
     let expected = "\
 sealboot
 -------------------------------------------------------------------------------
@@ -70,6 +222,12 @@ firmware      bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
 root          cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc
               signature checked by the kernel, at /
 -------------------------------------------------------------------------------
+sda           1.8 TiB ATA Samsung SSD 870 serial S5Y1
+  sda1        512 MiB FAT32 \"SEALBOOT-A\", release 1.4, started from here
+  sda2        1.8 TiB ext2/3/4 \"data\", mounted at /mnt
+eth0          10.0.2.15/24 fe80::1/64
+eth1          no cable, or nothing at its end; 52:54:00:00:00:03
+-------------------------------------------------------------------------------
 ";
     assert_eq!(good().render(), expected);
 }
@@ -80,6 +238,8 @@ fn what_is_wrong_is_said_loudly() {
     status.machine = Machine::default();
     status.release = None;
     status.root = None;
+    status.disks = Vec::new();
+    status.network = Network::default();
     status.secure_boot = SecureBoot::SetupMode;
     status.execution = Execution::NotEnforced {
         found: "no policy is active".to_owned(),
@@ -116,6 +276,9 @@ root          cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc
 mapped is     dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd
               WRONG: mapped with another root hash, at /
 -------------------------------------------------------------------------------
+Disks         none: no driver found one
+Network       none: no driver found an interface
+-------------------------------------------------------------------------------
 ";
     assert_eq!(status.render(), expected);
 }
@@ -125,7 +288,8 @@ fn it_fits_whatever_the_machine_is_called() {
     let mut status = good();
     status.machine.product = "x".repeat(200);
     status.release = Some("9".repeat(60));
-    for line in status.render().lines() {
+    let both = status.render() + &status.first_screen();
+    for line in both.lines() {
         assert!(line.is_ascii() && line.len() < 80, "{line}");
     }
 }
@@ -202,6 +366,7 @@ fn gather(root: &Path) -> Status {
         root,
         kernel: "6.12".to_owned(),
         verity: &table,
+        network: &Network::default,
     })
 }
 
@@ -228,6 +393,40 @@ fn the_running_system_is_read() {
     );
     let root = status.root.unwrap();
     assert_eq!((&*root.file_system, root.writable), ("squashfs", false));
+}
+
+#[test]
+fn the_last_failure_and_the_settings_are_read_and_rubbish_is_nothing() {
+    let folder = machine_folder(Some((1, 0)));
+    let status = gather(folder.path());
+    assert_eq!((status.last_failure, status.recovery), (None, None));
+    let write = |path: &str, content: &[u8]| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    };
+    write(
+        "run/sealboot/last-failure.json",
+        br#"{"release":"1.3","step":"mapping root","problem":"bad","next":"write again"}"#,
+    );
+    write(
+        "etc/sealboot/recovery.json",
+        br#"{"console":"none","authorized_keys":3}"#,
+    );
+    write("run/sealboot/host-key.pub", b"rubbish\n");
+    let status = gather(folder.path());
+    assert_eq!(status.last_failure.unwrap().step, "mapping root");
+    let recovery = status.recovery.unwrap();
+    assert_eq!(
+        (
+            recovery.console,
+            recovery.authorized_keys,
+            recovery.host_key
+        ),
+        (Console::None, 3, None)
+    );
+    write("run/sealboot/last-failure.json", b"{");
+    assert_eq!(gather(folder.path()).last_failure, None);
 }
 
 #[test]
