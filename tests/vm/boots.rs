@@ -4,8 +4,8 @@ use crate::machine::boot;
 use crate::refusals::{HANDED_OVER, INIT};
 use crate::release;
 
-/// The last line of the first screen.
-pub const SCREEN: &str = "Nothing to log in to";
+/// What is last on the first screen.
+pub const SCREEN: &str = "What to type:";
 
 #[test]
 fn the_built_in_release_reaches_its_first_screen() {

@@ -89,7 +89,7 @@ fn text(output: &Output) -> String {
 }
 
 /// Without terminal control sequences (ECMA-48, section 5.4) and carriage returns.
-fn plain(bytes: &[u8]) -> String {
+pub fn plain(bytes: &[u8]) -> String {
     let mut out = Vec::new();
     let mut rest = bytes.iter().copied().peekable();
     while let Some(byte) = rest.next() {

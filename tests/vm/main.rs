@@ -4,8 +4,10 @@
 mod artefacts;
 mod boots;
 mod init;
+mod live;
 mod machine;
 mod policy;
 mod rebuild;
+mod recovery;
 mod refusals;
 mod release;

@@ -26,7 +26,7 @@ pub fn probe() -> &'static Release {
             "probe",
             &format!(
                 "[root]\nmode = 'overlay'\n\
-                 source = [{{ debian = ['busybox', 'kmod'] }}, {{ directory = '{}' }}]\n\
+                 source = [{{ recovery = true }}, {{ directory = '{}' }}]\n\
                  [image]\nlevel = 1\n",
                 folder.display()
             ),
@@ -106,7 +106,7 @@ pub fn succeed(command: &mut Command) -> String {
     out
 }
 
-/// Builds a release of that configuration.
+/// Builds `sealboot.toml` with this content, with keys of its own.
 pub fn build(name: &str, config: &str) -> Release {
     let folder = scratch(name);
     fs::write(folder.join("sealboot.toml"), config).unwrap();

@@ -46,4 +46,4 @@ pub fn run() -> anyhow::Result<()> {
 }
 
 /// What the first screen ends with.
-const SCREEN_END: &str = "Nothing to log in to";
+const SCREEN_END: &str = "What to type:";

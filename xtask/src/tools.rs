@@ -41,6 +41,8 @@ pub const TEST: &[Row] = &[
     ("xz", "xz-utils"),
     ("zstd", "zstd"),
     ("setpriv", "util-linux"),
+    ("ssh", "openssh-client"),
+    ("script", "bsdutils"),
     ("gpgv", "gpgv"),
     ("/etc/ssl/certs/ca-certificates.crt", "ca-certificates"),
     ("dpkg-deb", "dpkg"),

@@ -52,7 +52,10 @@ pub enum Verb {
     /// Check a release, a disk or any file of them against the owner's certificate
     Verify(Verify),
     /// Say what this machine runs: release, Secure Boot state, images and their root hashes
-    Status(Status),
+    Status,
+    /// Run a part of the recovery system: its inittab calls these
+    #[command(subcommand, hide = true)]
+    Recovery(Recovery),
 }
 
 /// `sealboot keys …`
@@ -187,12 +190,20 @@ pub struct Verify {
     pub certificate: Option<PathBuf>,
 }
 
-/// `sealboot status`
-#[derive(Args, Debug)]
-pub struct Status {
-    /// Print to the screen and every serial console: for a root's init to start
-    #[arg(long)]
-    pub first_screen: bool,
+/// `sealboot recovery …`
+#[derive(Debug, Subcommand)]
+pub enum Recovery {
+    /// Make places to write to, load drivers, make the SSH server's key
+    Start,
+    /// Load drivers for what is plugged in
+    Hardware,
+    /// Show the first screen, and give shells where the release allows them
+    Console,
+    /// Become a service, with a log of what it says
+    Service {
+        /// Which one
+        name: String,
+    },
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod inspect;
 mod keys;
 mod output;
 mod progress;
+mod recovery;
 mod run;
 mod status;
 mod verify;
@@ -32,7 +33,8 @@ fn main() -> ExitCode {
         Verb::Run(options) => run::verb(&options, quiet),
         Verb::Inspect(options) => inspect::verb(&options, json),
         Verb::Verify(options) => verify::verb(&options, json, quiet),
-        Verb::Status(options) => status::verb(&options, json),
+        Verb::Status => status::verb(json),
+        Verb::Recovery(verb) => recovery::verb(&verb),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

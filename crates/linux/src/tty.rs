@@ -111,6 +111,18 @@ impl Consoles {
     }
 }
 
+/// Opens the terminal called `name` (`ttyS0`) in the folder `dev`, without making it this process's
+/// controlling terminal.
+pub fn open(dev: &Path, name: &str) -> Result<File, Error> {
+    let path = dev.join(name);
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(OFlags::NOCTTY.bits() as i32)
+        .open(&path)
+        .map_err(Error::at("cannot open the terminal", &path))
+}
+
 /// Makes `console` the standard input, output and error of this process.
 pub fn take_as_standard_streams(console: &File) -> Result<(), Error> {
     rustix::stdio::dup2_stdin(console)

@@ -1,5 +1,6 @@
 //! What the command does on the machine itself.
 
 pub mod disk;
+pub mod recovery;
 pub mod status;
 pub mod write;

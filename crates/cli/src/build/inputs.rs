@@ -14,8 +14,8 @@ use source::layer::{LayerKind, TarFile};
 use source::tree::Tree;
 
 use super::plan::Plan;
-use super::root;
-use crate::config::{Follow, Source, SourceKind};
+use super::{recovery, root};
+use crate::config::{Follow, Recovery, Source, SourceKind};
 use crate::exit::{Code, Failure, WithCode};
 use crate::progress::{Progress, Step};
 
@@ -56,21 +56,17 @@ pub fn gather(plan: &Plan, progress: &Progress) -> anyhow::Result<Inputs> {
         .needs_archive()
         .then(|| OpenArchive::open(plan, progress))
         .transpose()?;
+    let supply = Supply {
+        archive: archive.as_ref(),
+        recovery: &plan.config.recovery,
+    };
     let merge = |names: (&str, &str), base: Tree, sources: &[Source]| {
-        merge(names, base, sources, archive.as_ref(), progress)
+        merge(names, base, sources, &supply, progress)
     };
     let config = &plan.config;
     let mut base = Tree::new();
-    if config
-        .root
-        .source
-        .iter()
-        .any(|source| !source.debian.is_empty())
-    {
+    if config.root.source.iter().any(Source::needs_archive) {
         root::merged_usr(&mut base)?;
-    }
-    if config.root.first_screen {
-        root::first_screen(&mut base, own_program()?)?;
     }
     let firmware = (!config.firmware.source.is_empty())
         .then(|| {
@@ -108,9 +104,10 @@ fn read_named<T>(
     Ok(Some(content))
 }
 
-/// This very program: what the first screen is drawn with.
-fn own_program() -> anyhow::Result<Vec<u8>> {
-    fs::read("/proc/self/exe").context("this program's own file cannot be read")
+/// What sources are taken from, beside the files that they name.
+struct Supply<'a> {
+    archive: Option<&'a OpenArchive>,
+    recovery: &'a Recovery,
 }
 
 /// A directory that an ordinary user filled, for a machine where root owns everything.
@@ -120,7 +117,7 @@ const AS_ROOT: directory::Options = directory::Options {
 };
 
 /// Debian's archive with its checked index.
-struct OpenArchive {
+pub(super) struct OpenArchive {
     client: Client,
     index: Index,
 }
@@ -163,7 +160,8 @@ impl OpenArchive {
         Ok(Self { client, index })
     }
 
-    fn packages(
+    /// Packages with their dependencies, fetched and checked.
+    pub(super) fn packages(
         &self,
         names: &[String],
         follow: Follow,
@@ -206,13 +204,13 @@ fn merge(
     (name, key): (&str, &str),
     mut tree: Tree,
     sources: &[Source],
-    archive: Option<&OpenArchive>,
+    supply: &Supply<'_>,
     progress: &Progress,
 ) -> anyhow::Result<Tree> {
     let step = progress.step(name);
     let mut layers = 0;
     for (index, source) in sources.iter().enumerate() {
-        layers += add(&mut tree, source, archive, &step)
+        layers += add(&mut tree, source, supply, &step)
             .with_context(|| format!("{key}, entry {}, cannot be taken in", index + 1))?;
     }
     let totals = tree.totals();
@@ -225,14 +223,19 @@ fn merge(
 fn add(
     tree: &mut Tree,
     source: &Source,
-    archive: Option<&OpenArchive>,
+    supply: &Supply<'_>,
     step: &Step,
 ) -> anyhow::Result<usize> {
     let kind = source
         .kind()
         .map_err(anyhow::Error::msg)
         .code(Code::Usage)?;
-    match (kind, archive) {
+    match (kind, supply.archive) {
+        (SourceKind::Recovery, Some(archive)) => {
+            let (recovery, layers) = recovery::tree(supply.recovery, archive, step)?;
+            tree.overlay(&recovery).input_code()?;
+            Ok(layers)
+        }
         (SourceKind::Debian(names, follow, without), Some(archive)) => {
             let debs = archive.packages(names, follow, without, step)?;
             let layers = debs.len();
@@ -242,7 +245,7 @@ fn add(
             Ok(layers)
         }
         // A plan with such a source has opened the archive.
-        (SourceKind::Debian(..), None) => Ok(0),
+        (SourceKind::Debian(..) | SourceKind::Recovery, None) => Ok(0),
         (SourceKind::Debs(paths), _) => {
             for path in paths {
                 let deb = Deb::open(path).input_code()?;

@@ -8,6 +8,7 @@ mod kernel;
 mod parts;
 mod plan;
 mod policy;
+mod recovery;
 mod release;
 mod root;
 mod staging;

@@ -5,9 +5,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use contract::boot;
+use contract::recovery::Console;
 
 use crate::args;
-use crate::config::{Config, Source, SourceKind};
+use crate::config::{Config, Recovery, Source, SourceKind};
 
 /// Everything a build works from.
 #[derive(Clone, Debug)]
@@ -53,10 +54,16 @@ impl Plan {
         ]
     }
 
+    /// Whether any source is the recovery system.
+    fn has_recovery(&self) -> bool {
+        let mut all = self.sources().into_iter().flat_map(|(_, list)| list);
+        all.any(|source| source.recovery)
+    }
+
     /// Whether any source needs Debian's archive.
     pub fn needs_archive(&self) -> bool {
         let all = self.sources().into_iter().flat_map(|(_, list)| list);
-        all.into_iter().any(|source| !source.debian.is_empty())
+        all.into_iter().any(Source::needs_archive)
     }
 }
 
@@ -108,6 +115,9 @@ impl fmt::Display for Plan {
             };
             row(name, &list)?;
         }
+        if self.has_recovery() {
+            row("recovery", &offers(&config.recovery))?;
+        }
         let mode = match config.root.mode {
             boot::Root::ReadOnly => "root read-only",
             boot::Root::Overlay => "changes to root kept in memory",
@@ -130,6 +140,20 @@ impl fmt::Display for Plan {
     }
 }
 
+/// What the recovery system lets people do.
+fn offers(recovery: &Recovery) -> String {
+    let console = match recovery.console {
+        Console::Shell => "a shell on screen and serial lines",
+        Console::None => "no shell on any console",
+    };
+    let ssh = match recovery.authorized_keys.len() {
+        0 => "no SSH server".to_owned(),
+        1 => "SSH for one key".to_owned(),
+        many => format!("SSH for {many} keys"),
+    };
+    format!("{console}, {ssh}")
+}
+
 fn describe(source: &Source) -> String {
     let files = |paths: &[PathBuf]| {
         paths
@@ -139,6 +163,7 @@ fn describe(source: &Source) -> String {
             .join(" ")
     };
     match source.kind() {
+        Ok(SourceKind::Recovery) => "sealboot's recovery system".to_owned(),
         Ok(SourceKind::Debian(names, _, [])) => format!("Debian {}", names.join(" ")),
         Ok(SourceKind::Debian(names, _, without)) => {
             format!("Debian {} without {}", names.join(" "), without.join(" "))

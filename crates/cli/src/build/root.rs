@@ -24,32 +24,11 @@ const DIRECTORIES: &[(&str, u16)] = &[
     ("var/tmp", 0o1777),
 ];
 
-/// Names by which busybox is started for what a first screen needs.
-const APPLETS: &[&str] = &["init", "reboot", "poweroff", "halt"];
-
-/// One line of busybox's init(8): the screen, and what the power and reset keys do.
-const INITTAB: &str = "\
-# Nothing to log in to: the recovery system has more to offer.
-::sysinit:/usr/bin/sealboot status --first-screen
-::ctrlaltdel:/usr/sbin/reboot
-";
-
 /// The lowest layer of a root made of Debian packages: merged `usr`.
 pub fn merged_usr(tree: &mut Tree) -> Result<(), Error> {
     for (link, target) in MERGED_USR {
         tree.add_dir(target, 0o755)?;
         tree.add_symlink(link, target)?;
-    }
-    Ok(())
-}
-
-/// The layer that shows the first screen: this very program, started by busybox's init. It goes
-/// below the configured layers, so that any of its files can be replaced.
-pub fn first_screen(tree: &mut Tree, program: Vec<u8>) -> Result<(), Error> {
-    tree.add_file("usr/bin/sealboot", program, 0o755)?;
-    tree.add_file("etc/inittab", INITTAB.as_bytes(), 0o644)?;
-    for applet in APPLETS {
-        tree.add_symlink(format!("usr/sbin/{applet}"), "../bin/busybox")?;
     }
     Ok(())
 }

@@ -82,7 +82,10 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Config, Wrong> {
         None => Ok(config),
         Some((key, what)) => {
             let line = line_of_key(text, key);
+            // What stands where a public key should may be a private one: not to be repeated.
+            let secret = key == "recovery.authorized_keys";
             let found = text.lines().nth(line.wrapping_sub(1)).map(str::trim);
+            let found = found.filter(|_| !secret);
             Err(Wrong {
                 file: file.to_owned(),
                 line,
@@ -132,6 +135,9 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
                 ));
             }
         }
+    }
+    if let Some(what) = config.recovery.wrong_key() {
+        return Some(("recovery.authorized_keys", what));
     }
     let version = config.version.as_deref().unwrap_or("1");
     let block = config.image.block_size;
@@ -314,6 +320,26 @@ mod tests {
     }
 
     #[test]
+    fn a_private_key_is_refused_and_not_repeated() {
+        let text = "[recovery]\nauthorized_keys = ['-----BEGIN OPENSSH PRIVATE KEY-----\\nAbC']\n";
+        for text in [
+            text,
+            "[recovery]\nauthorized_keys = ['b3BlbnNzaC1rZXktdjEAAAAABG5vbmU']",
+        ] {
+            let message = wrong(text);
+            assert!(
+                message.contains("line 2: recovery.authorized_keys: entry 1"),
+                "{message}"
+            );
+            assert!(
+                !message.contains("AbC") && !message.contains("b3Blb"),
+                "{message}"
+            );
+        }
+        assert!(wrong(text).contains("PRIVATE key"));
+    }
+
+    #[test]
     fn mistakes_are_named_with_line_and_remedy() {
         let cases = [
             (
@@ -337,7 +363,7 @@ mod tests {
             ("image.block_size = 100\n", &["line 1", "power of two"]),
             (
                 "[root]\nsource = [{}]\n",
-                &["line 2", "entry 1", "none of debian, deb"],
+                &["line 2", "entry 1", "none of recovery, debian, deb"],
             ),
             (
                 "[[root.source]]\ntar='a'\ndirectory='b'\n",
@@ -350,6 +376,10 @@ mod tests {
             ("[root]\nsource = []\n", &["line 2", "needs a root"]),
             ("[uki]\ncommand_line = ' '\n", &["line 2", "not empty"]),
             ("a = \n", &["line 1"]),
+            (
+                "[recovery]\nauthorized_keys = ['ssh-ed25519 AAAA', '']\n",
+                &["line 2", "entry 1", "was the line cut?"],
+            ),
         ];
         for (text, expected) in cases {
             let message = wrong(text);

@@ -2,9 +2,11 @@
 //! empty file, or none, is the built-in release.
 
 mod load;
+mod recovery;
 mod source;
 
 pub use load::{load, print};
+pub use recovery::Recovery;
 pub use source::{Follow, Source, SourceKind};
 
 use std::path::PathBuf;
@@ -29,6 +31,8 @@ pub struct Config {
     pub firmware: Firmware,
     /// Root image.
     pub root: Root,
+    /// The recovery system, where a source says `recovery = true`.
+    pub recovery: Recovery,
     /// Initrd.
     pub initrd: Initrd,
     /// Unified Kernel Image.
@@ -93,9 +97,6 @@ pub struct Firmware {
 pub struct Root {
     /// Layers of the root filesystem, lowest first.
     pub source: Vec<Source>,
-    /// Add what makes any such root show sealboot's first screen: the command itself, and a
-    /// busybox `inittab` that starts it.
-    pub first_screen: bool,
     /// `read-only`, or `overlay`: changes go to memory and are gone after a restart.
     pub mode: boot::Root,
     /// Program that becomes PID 1.
@@ -185,6 +186,7 @@ impl Default for Config {
             kernel: Kernel::default(),
             firmware: Firmware::default(),
             root: Root::default(),
+            recovery: Recovery::default(),
             initrd: Initrd::default(),
             uki: Uki::default(),
             image: Image::default(),
@@ -241,8 +243,7 @@ impl Default for Firmware {
 impl Default for Root {
     fn default() -> Self {
         Self {
-            source: vec![Source::debian(&["busybox", "kmod"], Follow::All)],
-            first_screen: true,
+            source: vec![Source::recovery()],
             mode: boot::Root::ReadOnly,
             init: "/sbin/init".to_owned(),
             arguments: Vec::new(),

@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// One source: exactly one of `debian`, `deb`, `tar`, `directory` is set.
+/// One source: exactly one of `recovery`, `debian`, `deb`, `tar`, `directory` is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Source {
+    /// sealboot's recovery system, as `[recovery]` describes it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recovery: bool,
     /// Debian packages by name (`kmod`, `kmod=34.2-2`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub debian: Vec<String>,
@@ -45,6 +48,8 @@ pub enum Follow {
 /// A checked [`Source`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SourceKind<'a> {
+    /// sealboot's recovery system.
+    Recovery,
     /// Packages of the archive, which dependencies to follow, and names to leave out.
     Debian(&'a [String], Follow, &'a [String]),
     /// Package files.
@@ -66,12 +71,26 @@ impl Source {
         }
     }
 
+    /// sealboot's recovery system.
+    pub fn recovery() -> Self {
+        Self {
+            recovery: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether it needs Debian's archive.
+    pub fn needs_archive(&self) -> bool {
+        self.recovery || !self.debian.is_empty()
+    }
+
     /// Which kind this is, or why it is none.
     pub fn kind(&self) -> Result<SourceKind<'_>, String> {
         let follow = self.follow.unwrap_or_default();
         let debian = SourceKind::Debian(&self.debian, follow, &self.without);
         let archive_only = self.follow.is_some() || !self.without.is_empty();
         let kinds = [
+            self.recovery.then_some(SourceKind::Recovery),
             (!self.debian.is_empty()).then_some(debian),
             (!self.deb.is_empty()).then_some(SourceKind::Debs(&self.deb)),
             self.tar.as_deref().map(SourceKind::Tar),
@@ -81,10 +100,12 @@ impl Source {
         match (set.next(), set.next()) {
             (Some(kind), None) if !archive_only || kind == debian => Ok(kind),
             (Some(_), None) => Err("'follow' and 'without' go with 'debian' only".to_owned()),
-            (None, _) => Err("it names none of debian, deb, tar, directory".to_owned()),
-            (Some(_), Some(_)) => Err("it names several of debian, deb, tar, directory: \
+            (None, _) => Err("it names none of recovery, debian, deb, tar, directory".to_owned()),
+            (Some(_), Some(_)) => Err(
+                "it names several of recovery, debian, deb, tar, directory: \
                      make each an entry of its own, in the order wanted"
-                .to_owned()),
+                    .to_owned(),
+            ),
         }
     }
 

@@ -24,7 +24,6 @@ source = [{ directory = 'kernel' }]
 source = []
 [root]
 source = [{ directory = 'root' }]
-first_screen = false
 [initrd]
 level = 1
 [uki]

@@ -1,0 +1,83 @@
+//! The recovery system's root: Debian packages as they are, and what their scripts would have
+//! done that matters, as values.
+//!
+//! [`base`] goes below the packages, [`complete`] over them: `complete` takes away what a
+//! recovery does not need, then adds configuration, certificates and the names by which busybox
+//! stands in for the tools that no package brought. Same packages, same bytes.
+
+mod certificates;
+mod files;
+mod programs;
+mod surplus;
+
+use contract::recovery::{Console, Settings};
+use source::tree::{Error, Tree};
+
+/// Debian packages that a recovery is made of, each with what it is for.
+pub const PACKAGES: &[(&str, &str)] = &[
+    (
+        "busybox",
+        "PID 1, the shell, and the common tools in 0.8 MB",
+    ),
+    ("kmod", "modprobe: drivers by hardware alias"),
+    ("e2fsprogs", "ext4"),
+    ("btrfs-progs", "btrfs"),
+    ("dosfstools", "FAT: EFI partitions"),
+    ("util-linux", "lsblk, blkid, wipefs, losetup, dmesg"),
+    ("mount", "mount with every option, swapon"),
+    ("fdisk", "fdisk, sfdisk, cfdisk: partition tables"),
+    (
+        "dhcpcd-base",
+        "addresses: DHCP, DHCPv6, SLAAC, and resolv.conf",
+    ),
+    ("dropbear-bin", "the SSH server"),
+    ("openssh-sftp-server", "scp and sftp to it"),
+    ("ca-certificates", "whom TLS trusts"),
+    ("nano", "an editor that says how to leave it"),
+    ("ncurses-base", "what terminals can do"),
+];
+
+/// What their dependencies would bring for nothing: for maintainer scripts, for logins by
+/// password, for programs that are taken away.
+pub const WITHOUT: &[&str] = &[
+    "adduser",
+    "debconf",
+    "libpam-modules",
+    "libpam-runtime",
+    "liblastlog2-2",
+    "logsave",
+    "openssh-client",
+    "openssl",
+];
+
+/// What makes a recovery this one.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// The `sealboot` command itself.
+    pub program: &'a [u8],
+    /// Lines of `authorized_keys`, checked with `formats::ssh_public_key`.
+    pub authorized_keys: &'a [String],
+    /// Whether whoever is at the machine gets a shell.
+    pub console: Console,
+}
+
+/// What lies below the packages, so that any of them can bring a file in its place.
+pub fn base(tree: &mut Tree, parts: &Parts<'_>) -> Result<(), Error> {
+    tree.add_file("usr/bin/sealboot", parts.program, 0o755)?;
+    Ok(())
+}
+
+/// Turns merged packages into the recovery's root.
+pub fn complete(tree: &mut Tree, parts: &Parts<'_>) -> Result<(), Error> {
+    surplus::remove(tree);
+    certificates::bundle(tree)?;
+    files::add(tree, &settings(parts), parts.authorized_keys)?;
+    programs::link(tree)
+}
+
+fn settings(parts: &Parts<'_>) -> Settings {
+    Settings {
+        console: parts.console,
+        authorized_keys: parts.authorized_keys.len(),
+    }
+}
