@@ -95,7 +95,10 @@ const CAN: &[(&str, &str)] = &[
     ),
     ("ask for names", "grep ^nameserver /etc/resolv.conf"),
     ("use DHCP", "ip -4 address show scope global | grep 10.0.2."),
-    ("use SLAAC", "ip -6 address show dynamic | grep inet6"),
+    (
+        "use SLAAC",
+        "for i in $(seq 30); do ip -6 address show dev eth0 | grep dynamic && exit 0; sleep 1; done; exit 1",
+    ),
     ("copy files", "test -x /usr/lib/sftp-server"),
     (
         "load a module",
@@ -103,8 +106,8 @@ const CAN: &[(&str, &str)] = &[
     ),
     (
         "run every program with its libraries",
-        "for p in /usr/bin/* /usr/sbin/*; do test -L $p || \
-         /lib64/ld-linux-x86-64.so.2 --list $p 2>&1 | grep 'not found' && exit 1; done; true",
+        "for p in /usr/bin/* /usr/sbin/*; do if ! test -L $p && \
+         /lib64/ld-linux-x86-64.so.2 --list $p 2>&1 | grep 'not found'; then exit 1; fi; done",
     ),
     (
         "find every applet in busybox",

@@ -10,7 +10,7 @@ mod files;
 mod programs;
 mod surplus;
 
-use contract::recovery::{Console, Settings};
+use contract::recovery::{Console, Service, Settings};
 use source::tree::{Error, Tree};
 
 /// Debian packages that a recovery is made of, each with what it is for.
@@ -75,9 +75,41 @@ pub fn complete(tree: &mut Tree, parts: &Parts<'_>) -> Result<(), Error> {
     programs::link(tree)
 }
 
+/// The first service that these parts ask for and whose program the tree does not have.
+pub fn missing_service(tree: &Tree, parts: &Parts<'_>) -> Option<&'static Service> {
+    settings(parts).services().find(|service| {
+        let real = tree.resolve(service.program);
+        !real.is_ok_and(|real| tree.get(real).is_some())
+    })
+}
+
 fn settings(parts: &Parts<'_>) -> Settings {
     Settings {
         console: parts.console,
         authorized_keys: parts.authorized_keys.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::recovery::{NETWORK, SSH};
+
+    use super::*;
+
+    #[test]
+    fn a_service_without_its_program_is_named() {
+        let keys = ["ssh-ed25519 AAAA".to_owned()];
+        let mut parts = Parts {
+            program: b"",
+            authorized_keys: &keys,
+            console: Console::Shell,
+        };
+        let mut tree = Tree::new();
+        base(&mut tree, &parts).unwrap();
+        assert_eq!(missing_service(&tree, &parts), Some(&NETWORK));
+        tree.add_file("usr/sbin/dhcpcd", *b"", 0o755).unwrap();
+        assert_eq!(missing_service(&tree, &parts), Some(&SSH));
+        parts.authorized_keys = &[];
+        assert_eq!(missing_service(&tree, &parts), None);
     }
 }

@@ -10,7 +10,7 @@ use source::tree::Tree;
 use super::inputs::OpenArchive;
 use super::root;
 use crate::config::{Follow, Recovery};
-use crate::exit::WithCode;
+use crate::exit::{Code, WithCode};
 use crate::progress::Step;
 
 /// The tree, and of how many layers it is made.
@@ -35,5 +35,12 @@ pub fn tree(
         tree.add_layer(Arc::new(deb)).input_code()?;
     }
     recovery::complete(&mut tree, &parts).input_code()?;
+    if let Some(service) = recovery::missing_service(&tree, &parts) {
+        let what = format!(
+            "the recovery's service {:?} starts {}, which no package of recovery.packages brings",
+            service.name, service.program
+        );
+        return Err(anyhow::anyhow!(what)).code(Code::Missing);
+    }
     Ok((tree, layers))
 }

@@ -9,14 +9,17 @@ use super::{Image, ImageState, Status};
 /// Most lines that disks may take: the rest of the screen must not scroll away.
 const MOST_DISK_LINES: usize = 12;
 
+/// Stands for a command that names a disk of this machine.
+const MOUNT: &str = "mount -o ro /dev/DISK /mnt";
+
+/// File systems that the kernel mounts without further ado.
+const MOUNTABLE: &[&str] = &["ext2/3/4", "btrfs", "XFS", "FAT32", "FAT", "ISO 9660"];
+
 /// What to type, and what comes of it.
 const COMMANDS: &[(&str, &str)] = &[
     ("sealboot status", "all of this again, and more"),
     ("lsblk -f", "disks, file systems, labels"),
-    (
-        "mount -o ro /dev/DISK /mnt",
-        "look into a disk, changing nothing",
-    ),
+    (MOUNT, "look at a disk without changing files"),
     (
         "cat /run/sealboot/boot.log",
         "what was said while this started",
@@ -106,11 +109,28 @@ impl Status {
         }
     }
 
+    /// How to look into the first disk that could be looked into.
+    fn mount_command(&self) -> String {
+        let all = self.disks.iter().flat_map(|disk| &disk.holds);
+        let mut mountable = all.filter(|held| {
+            let kind = held.content.as_ref().map(|content| content.kind);
+            !held.running && kind.is_some_and(|kind| MOUNTABLE.contains(&kind))
+        });
+        match mountable.next() {
+            Some(held) => MOUNT.replace("DISK", &held.device),
+            None => MOUNT.to_owned(),
+        }
+    }
+
     fn add_commands(&self, screen: &mut String) {
         let recovery = self.recovery.as_ref();
         if recovery.is_some_and(|recovery| recovery.console == Console::Shell) {
             screen.push_str("What to type:\n");
             for (command, meaning) in COMMANDS {
+                let command = match *command {
+                    MOUNT => self.mount_command(),
+                    command => command.to_owned(),
+                };
                 screen.push_str(&format!("  {command:<30}{meaning}\n"));
             }
             return;

@@ -90,7 +90,7 @@ impl Held {
         if !label.is_empty() {
             words.push(format!("\"{label}\""));
         }
-        if !self.name.is_empty() && self.name != label {
+        if !self.name.is_empty() && !self.name.eq_ignore_ascii_case(label) {
             words.push(format!("({})", self.name));
         }
         let mut text = words.join(" ");

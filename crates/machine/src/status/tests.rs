@@ -137,7 +137,7 @@ SSH           ssh root@10.0.2.15 for one key; this start's host key is
 What to type:
   sealboot status               all of this again, and more
   lsblk -f                      disks, file systems, labels
-  mount -o ro /dev/DISK /mnt    look into a disk, changing nothing
+  mount -o ro /dev/sda2 /mnt    look at a disk without changing files
   cat /run/sealboot/boot.log    what was said while this started
   nano FILE                     change a file
   reboot                        start again; poweroff ends
