@@ -20,11 +20,11 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Shows the screen, gives shells, tells of addresses that come later; never ends.
 pub fn run(settings: &Settings) -> ! {
     let end = Instant::now() + PATIENCE;
-    let mut status = Status::of_this_machine();
-    while !status.network.settled() && Instant::now() < end {
+    while !Network::of_this_machine().settled() && Instant::now() < end {
         thread::sleep(PAUSE);
-        status.network = Network::of_this_machine();
     }
+    // Only now: USB disks take seconds to appear, too.
+    let status = Status::of_this_machine();
     let (sys, dev) = (Path::new("/sys"), Path::new("/dev"));
     let mut consoles = Consoles::open(sys, dev);
     consoles.write(&format!("\n{}", status.first_screen()));
@@ -70,21 +70,25 @@ fn shell(name: &str, screen: bool) -> io::Result<()> {
     if screen {
         terminal.write_all(Status::of_this_machine().first_screen().as_bytes())?;
     }
-    // A serial line's other end is something that understands at least this.
-    let kind = if name.starts_with("tty") && !name.starts_with("ttyS") {
-        "linux"
-    } else {
-        "vt220"
-    };
     // setsid makes it the controlling terminal: Control-C reaches what runs there.
     Command::new("/usr/bin/setsid")
         .args(["--ctty", "/usr/bin/sh", "-l"])
-        .env("TERM", kind)
+        .env("TERM", kind(name))
         .stdin(Stdio::from(terminal.try_clone()?))
         .stdout(Stdio::from(terminal.try_clone()?))
         .stderr(Stdio::from(terminal))
         .status()?;
     Ok(())
+}
+
+/// Which terminal programs must think it is (terminfo(5)): tty1 is the kernel's own; the other end
+/// of a serial line understands at least a VT220.
+fn kind(name: &str) -> &'static str {
+    let number = name.strip_prefix("tty").unwrap_or_default();
+    match number.parse::<u8>() {
+        Ok(_) => "linux",
+        Err(_) => "vt220",
+    }
 }
 
 #[cfg(test)]
@@ -96,5 +100,7 @@ mod tests {
         let active = ["tty0".to_owned(), "ttyS0".to_owned()];
         assert_eq!(terminals(&active), ["tty1", "tty2", "ttyS0"]);
         assert_eq!(terminals(&[]), [""; 0]);
+        let kinds = ["tty2", "ttyS0", "ttyAMA0", "hvc0"].map(kind);
+        assert_eq!(kinds, ["linux", "vt220", "vt220", "vt220"]);
     }
 }

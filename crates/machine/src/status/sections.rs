@@ -29,6 +29,10 @@ impl Status {
                 row(screen, "", &printable(&format!("{name}: {text}")));
             }
         }
+        if failure.kernel_log.is_some() {
+            let place = contract::running::LAST_FAILURE;
+            row(screen, "", &format!("the kernel's last words: {place}"));
+        }
         if !failure.next.is_empty() {
             row(screen, "", &printable(&format!("next: {}", failure.next)));
         }

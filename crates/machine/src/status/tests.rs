@@ -155,6 +155,7 @@ fn the_first_screen_says_why_the_last_boot_failed() {
         problem: "the signature of root was refused\x1b[2J".to_owned(),
         expected: Some("a signature by a certificate in db".to_owned()),
         next: "write the release again".to_owned(),
+        kernel_log: Some("Oops".to_owned()),
         ..Failure::default()
     });
     let screen = status.first_screen();
@@ -162,6 +163,7 @@ fn the_first_screen_says_why_the_last_boot_failed() {
 Last boot     FAILED: release 1.3, mapping root
               the signature of root was refused?[2J
               expected: a signature by a certificate in db
+              the kernel's last words: /run/sealboot/last-failure.json
               next: write the release again
 ";
     assert!(screen.contains(expected), "{screen}");
