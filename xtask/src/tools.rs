@@ -42,6 +42,8 @@ pub const TEST: &[Row] = &[
     ("zstd", "zstd"),
     ("setpriv", "util-linux"),
     ("ssh", "openssh-client"),
+    ("losetup", "mount"),
+    ("mkfs.ext4", "e2fsprogs"),
     ("script", "bsdutils"),
     ("gpgv", "gpgv"),
     ("/etc/ssl/certs/ca-certificates.crt", "ca-certificates"),

@@ -5,6 +5,7 @@ mod chain;
 mod keys;
 mod mirror;
 mod place;
+mod write;
 
 // The archive with which `source` tests its downloads, and the mirror that spoils them. Not all
 // that they can do is needed here.

@@ -145,6 +145,8 @@ pub enum State {
     Untouched,
     /// A disk that is still there.
     Incomplete,
+    /// A disk that holds everything, as far as was read back.
+    Unchecked,
     /// A disk that is no longer there.
     Gone,
     /// A disk that was written to and does not hold what was written.
@@ -157,6 +159,10 @@ impl fmt::Display for State {
             Self::Untouched => "; nothing was changed",
             Self::Incomplete => {
                 "; the disk is incomplete and nothing will boot from it: \
+                 run the same command again, or try another disk"
+            }
+            Self::Unchecked => {
+                "; everything was written, and not all of it could be read back: \
                  run the same command again, or try another disk"
             }
             Self::Gone => {

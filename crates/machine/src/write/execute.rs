@@ -1,7 +1,8 @@
 //! [`Plan`] → target, then target → compared with the plan.
 //!
-//! A disk: both ends zeroed; everything but the first MiB; the first MiB; all of it read back past
-//! the page cache. A file: a new one beside it, with holes, read back and then renamed over it.
+//! A disk: both ends zeroed; everything but the first MiB written and read back, past the page
+//! cache; then the first MiB in the same way. A file: a new one beside it, with holes, read back and
+//! then renamed over it.
 
 use std::fs::File;
 use std::io;
@@ -68,11 +69,11 @@ pub fn execute(held: Held<'_>, watch: &Watch<'_>) -> Result<Done, Error> {
         buffer: Buffer::new(CHUNK),
         other: Buffer::new(CHUNK),
         watch,
+        sealed: false,
         done: 0,
         total: 0,
     };
-    let written = writer.write()?;
-    let checked = writer.check()?;
+    let (written, checked) = writer.run()?;
     let mut partitions_shown = false;
     match held.medium {
         Medium::Disk(disk) => partitions_shown = linux::disk::reread_partitions(&disk).is_ok(),
@@ -105,6 +106,8 @@ struct Writer<'a> {
     /// What is read back, to be compared with `buffer`.
     other: Buffer,
     watch: &'a Watch<'a>,
+    /// The start of the disk is written: firmware would find what is on it.
+    sealed: bool,
     done: u64,
     total: u64,
 }
@@ -114,23 +117,16 @@ impl Writer<'_> {
         matches!(self.plan.target, Target::Disk { .. })
     }
 
-    fn write(&mut self) -> Result<u64, Error> {
+    /// The whole of it; how many bytes were written that are no holes, and how many read back.
+    fn run(&mut self) -> Result<(u64, u64), Error> {
         let (head, body) = (self.plan.head(), self.plan.body());
-        let all = body.iter().chain([&head]);
-        let data = all.filter(|region| !region.hole);
-        let data = data.map(|region| region.end - region.start).sum();
+        let bytes = |regions: &[Region], holes: bool| {
+            let counted = regions.iter().filter(|region| holes || !region.hole);
+            counted.map(|region| region.end - region.start).sum::<u64>()
+        };
+        let (data, all) = (bytes(&body, false), bytes(&body, true));
+        self.clear_ends()?;
         (self.done, self.total) = (0, data);
-        if self.is_disk() {
-            // Whatever a later failure leaves behind is then no disk that anybody believes.
-            self.zero(0, EDGE.min(self.plan.size))?;
-            self.zero(self.plan.size.saturating_sub(EDGE), self.plan.size)?;
-            self.sync()?;
-        } else {
-            let size = self.plan.size;
-            self.file
-                .set_len(size)
-                .map_err(|e| self.write_error(size, e))?;
-        }
         for region in &body {
             match region.hole {
                 false => self.copy(*region)?,
@@ -140,9 +136,31 @@ impl Writer<'_> {
             }
         }
         self.sync()?;
+        (self.done, self.total) = (0, all);
+        for region in &body {
+            self.check(*region)?;
+        }
+        // All the rest is there and sound: now it may be found.
+        (self.done, self.total) = (0, 0);
+        self.sealed = true;
         self.copy(head)?;
         self.sync()?;
-        Ok(data)
+        self.check(head)?;
+        let ends = head.end - head.start;
+        Ok((data + ends, all + ends))
+    }
+
+    /// Makes both ends of a disk zero: whatever a later failure leaves behind is then no disk that
+    /// anybody believes. Gives a file its size.
+    fn clear_ends(&mut self) -> Result<(), Error> {
+        let size = self.plan.size;
+        if !self.is_disk() {
+            let sized = self.file.set_len(size);
+            return sized.map_err(|error| self.write_error(size, error));
+        }
+        self.zero(0, EDGE.min(size))?;
+        self.zero(size.saturating_sub(EDGE), size)?;
+        self.sync()
     }
 
     fn copy(&mut self, region: Region) -> Result<(), Error> {
@@ -155,8 +173,7 @@ impl Writer<'_> {
             read.map_err(|source| self.read_image_error(at, source))?;
             self.write_at(at, length)?;
             at += length as u64;
-            self.done += length as u64;
-            (self.watch.progress)(Stage::Write, self.done, self.total);
+            self.advance(Stage::Write, length);
         }
         Ok(())
     }
@@ -215,25 +232,27 @@ impl Writer<'_> {
         })
     }
 
-    /// Reads everything back, the holes of a disk too, and compares.
-    fn check(&mut self) -> Result<u64, Error> {
-        let body = self.plan.body().into_iter();
-        let regions: Vec<Region> = [self.plan.head()].into_iter().chain(body).collect();
-        (self.done, self.total) = (0, regions.iter().map(|r| r.end - r.start).sum());
-        // A disk is read past the cache anyway; where a file is not, this is all that can be done.
+    /// Reads a region back, and compares it.
+    fn check(&mut self, region: Region) -> Result<(), Error> {
+        // A disk is read past the cache anyway; for a file this is all that can be done.
         let _ = linux::disk::forget_cached(self.file);
-        for region in regions {
-            let mut at = region.start;
-            while at < region.end {
-                self.go_on()?;
-                let length = (region.end - at).min(CHUNK as u64) as usize;
-                self.compare(at, length)?;
-                at += length as u64;
-                self.done += length as u64;
-                (self.watch.progress)(Stage::Check, self.done, self.total);
-            }
+        let mut at = region.start;
+        while at < region.end {
+            self.go_on()?;
+            let length = (region.end - at).min(CHUNK as u64) as usize;
+            self.compare(at, length)?;
+            at += length as u64;
+            self.advance(Stage::Check, length);
         }
-        Ok(self.done)
+        Ok(())
+    }
+
+    fn advance(&mut self, stage: Stage, length: usize) {
+        // The start of the disk is no stage of its own.
+        if !self.sealed {
+            self.done += length as u64;
+            (self.watch.progress)(stage, self.done, self.total);
+        }
     }
 
     fn compare(&mut self, at: u64, length: usize) -> Result<(), Error> {
@@ -281,19 +300,8 @@ impl Writer<'_> {
         self.plan.target.path().to_owned()
     }
 
-    /// What the target is when it fails now.
     fn state(&self) -> State {
-        let Target::Disk { disk, .. } = &self.plan.target else {
-            return State::Untouched;
-        };
-        match disk::named(self.root, &disk.name) {
-            Ok(Some(Device::Disk(now)))
-                if now.size == disk.size && now.sequence == disk.sequence =>
-            {
-                State::Incomplete
-            }
-            _ => State::Gone,
-        }
+        state(self.root, &self.plan.target, self.sealed)
     }
 
     fn write_error(&self, offset: u64, source: io::Error) -> Error {
@@ -312,5 +320,22 @@ impl Writer<'_> {
             state: self.state(),
             source,
         }
+    }
+}
+
+/// What the target is when writing to it ends now; `sealed` says that the start of the disk was
+/// written.
+pub(super) fn state(root: &Path, target: &Target, sealed: bool) -> State {
+    let Target::Disk { disk, .. } = target else {
+        return State::Untouched;
+    };
+    match disk::named(root, &disk.name) {
+        Ok(Some(Device::Disk(now))) if now.size == disk.size && now.sequence == disk.sequence => {
+            match sealed {
+                false => State::Incomplete,
+                true => State::Unchecked,
+            }
+        }
+        _ => State::Gone,
     }
 }

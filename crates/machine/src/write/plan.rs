@@ -9,8 +9,12 @@ use super::error::Error;
 use super::image::Image;
 use super::target::{Allowed, Target};
 
-/// Holes begin and end at multiples of this, in bytes.
-const GRAIN: u64 = 4096;
+/// Holes of a disk begin and end at multiples of this, in bytes: a few bytes more are written, and
+/// in pieces that flash memory takes well.
+const DISK_GRAIN: u64 = 1 << 20;
+
+/// Holes of a file do, in bytes: no file system has finer ones.
+const FILE_GRAIN: u64 = 4096;
 
 /// What will be written, and where to.
 #[derive(Debug)]
@@ -105,6 +109,10 @@ impl Plan {
     /// What is written before that, in order: the rest of the image, then the end of the disk.
     pub(super) fn body(&self) -> Vec<Region> {
         let size = self.image.size();
+        let grain = match &self.target {
+            Target::Disk { .. } => DISK_GRAIN,
+            Target::File { .. } => FILE_GRAIN,
+        };
         let mut data: Vec<(u64, u64)> = self.image.ranges().to_vec();
         let patches = self.patches.iter();
         data.extend(patches.map(|(start, bytes)| (*start, start + bytes.len() as u64)));
@@ -120,8 +128,8 @@ impl Plan {
             }
         };
         for (start, end) in data {
-            let start = (start / GRAIN * GRAIN).max(at);
-            let end = end.next_multiple_of(GRAIN).min(self.size);
+            let start = (start / grain * grain).max(at);
+            let end = end.next_multiple_of(grain).min(self.size);
             // Behind the image, what is between the data is left alone.
             add(at, start.min(size), true);
             add(start, end, false);

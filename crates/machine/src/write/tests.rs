@@ -278,9 +278,9 @@ fn targets_that_are_none_are_refused() {
     assert!(error.contains("the image itself"), "{error}");
 }
 
-#[test]
-fn what_speaks_against_a_disk_is_all_said() {
-    let good = Disk {
+/// A stick as large as the image.
+fn stick() -> Disk {
+    Disk {
         name: "sdb".to_owned(),
         size: 8 * MIB,
         sector_size: 512,
@@ -289,11 +289,44 @@ fn what_speaks_against_a_disk_is_all_said() {
         read_only: false,
         model: String::new(),
         serial: String::new(),
-        sequence: None,
+        sequence: Some(3),
         partitions: Vec::new(),
         uses: Vec::new(),
         system: false,
+    }
+}
+
+#[test]
+fn a_disk_that_is_gone_is_told_from_one_that_fails() {
+    let place = Place::new();
+    let class = place.path("sys/class/block");
+    fs::create_dir_all(&class).unwrap();
+    let target = Target::Disk {
+        path: "/dev/sdb".into(),
+        disk: Box::new(stick()),
     };
+    let state = |sealed| execute::state(place.0.path(), &target, sealed);
+    assert_eq!(state(false), State::Gone);
+    let folder = place.path("sys/devices/sdb");
+    fs::create_dir_all(&folder).unwrap();
+    symlink(&folder, class.join("sdb")).unwrap();
+    let write = |name: &str, number: u64| fs::write(folder.join(name), number.to_string()).unwrap();
+    write("size", 8 * MIB / 512);
+    write("diskseq", 3);
+    assert_eq!(
+        (state(false), state(true)),
+        (State::Incomplete, State::Unchecked)
+    );
+    // Pulled out it has no size; plugged in again it is another one.
+    write("size", 0);
+    assert_eq!(state(false), State::Gone);
+    write("size", 8 * MIB / 512);
+    write("diskseq", 4);
+    assert_eq!(state(false), State::Gone);
+}
+
+#[test]
+fn what_speaks_against_a_disk_is_all_said() {
     type Spoil = fn(&mut Disk);
     let mounted = || Use {
         device: "sdb1".to_owned(),
@@ -321,7 +354,7 @@ fn what_speaks_against_a_disk_is_all_said() {
     ];
     let place = Place::new();
     for (spoil, expected) in cases {
-        let mut disk = good.clone();
+        let mut disk = stick();
         spoil(&mut disk);
         let target = Target::Disk {
             path: "/dev/sdb".into(),
