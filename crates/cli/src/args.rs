@@ -1,6 +1,7 @@
 //! The command line: one definition, from which help, man pages and completions come.
 
 mod run;
+mod write;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::exit;
 pub use run::{Bus, Forward, Network, Run, Tamper};
+pub use write::Write;
 
 /// Turns a container image and a kernel package into an operating system that a PC's firmware
 /// verifies from the first instruction to the last file.
@@ -42,7 +44,7 @@ pub enum Verb {
     /// Write the disk image to a USB stick, a disk or a file, and read it back
     #[command(
         override_usage = "sealboot write [OPTIONS] [IMAGE] TARGET\n       sealboot write --list",
-        after_long_help = WRITE
+        after_long_help = write::AFTER_HELP
     )]
     Write(Write),
     /// Boot the disk image in QEMU, Secure Boot on, on this terminal
@@ -131,38 +133,6 @@ pub struct Build {
     /// Print the whole effective configuration as TOML and stop
     #[arg(long)]
     pub print_config: bool,
-    /// Print the plan and stop
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-/// What `sealboot write` does, for its help.
-const WRITE: &str = "\
-The target comes last, as with cp. What is there already has to be named once more, on the \
-terminal or with --yes-erase: so an image is not overwritten when the target was forgotten.
-
-A disk is written only when it is made to be taken away, large enough, and used by nobody. Its \
-first MiB is cleared first and written last: when writing is interrupted, nothing boots from it, \
-and the same command starts again. In the end all of it is read back and compared.
-
-A file is replaced when the new one is complete. It keeps its size when that is larger than the \
-image's. On a larger target the partition table is fitted to its size.";
-
-/// `sealboot write`
-#[derive(Args, Debug)]
-pub struct Write {
-    /// The disk image, unless it is out/disk.img; then the disk or file to write it to
-    #[arg(value_name = "PATH", num_args = 1..=2, required_unless_present = "list")]
-    pub paths: Vec<PathBuf>,
-    /// List the disks of this machine, and why some of them would be refused
-    #[arg(long, conflicts_with = "paths")]
-    pub list: bool,
-    /// Allow a disk that is not made to be taken away
-    #[arg(long)]
-    pub fixed_disk: bool,
-    /// Overwrite the target of this name without asking: "sdb" for /dev/sdb, or a file's name
-    #[arg(long, value_name = "NAME")]
-    pub yes_erase: Option<String>,
     /// Print the plan and stop
     #[arg(long)]
     pub dry_run: bool,

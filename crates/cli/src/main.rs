@@ -2,6 +2,7 @@
 
 mod args;
 mod build;
+mod clock;
 mod config;
 mod exit;
 mod inspect;

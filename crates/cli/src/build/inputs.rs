@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use source::debian::{self, Archive, Deb, Index, Keyring, Wanted};
@@ -15,6 +14,7 @@ use source::tree::Tree;
 
 use super::plan::Plan;
 use super::{recovery, root};
+use crate::clock;
 use crate::config::{Follow, Recovery, Source, SourceKind};
 use crate::exit::{Code, Failure, WithCode};
 use crate::progress::{Progress, Step};
@@ -150,12 +150,8 @@ impl OpenArchive {
         };
         let client = Client::new(cache, settings).code(Code::Failed)?;
         let step = progress.step("archive");
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .context("this machine's clock says that it is before 1970; set it")?;
-        let index = archive
-            .index(&client, now.as_secs(), &step)
-            .map_err(coded)?;
+        let now = clock::now()?;
+        let index = archive.index(&client, now, &step).map_err(coded)?;
         step.done(&format!("{} packages, signatures good", index.len()));
         Ok(Self { client, index })
     }

@@ -210,6 +210,18 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
                 && !config.uki.command_line.contains(['\n', '\0']),
             "one line that is not empty is needed",
         ),
+        (
+            "disk.partition_name",
+            config.disk.partition_name.encode_utf16().count() <= 36
+                && !config.disk.partition_name.contains('\0'),
+            "36 characters or fewer are needed",
+        ),
+        (
+            "disk.volume_label",
+            formats::fat::is_label(&config.disk.volume_label),
+            "up to 11 of A-Z, 0-9, space and ! # $ % & ' ( ) - @ ^ _ ` { } ~, no space first, \
+             are needed",
+        ),
     ];
     rows.into_iter()
         .find(|(_, good, _)| !good)

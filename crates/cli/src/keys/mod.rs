@@ -5,15 +5,16 @@ mod show;
 
 use std::io;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use source::keys::{
-    self, FileSigner, KeySet, KeySetOptions, LoadError, RANDOM_SIZE, RsaBits, Signer, WriteError,
+    self, CertificateSummary, FileSigner, KeySet, KeySetOptions, LoadError, RANDOM_SIZE, RsaBits,
+    Signer, WriteError,
 };
 use uguid::Guid;
 
 use crate::args::{KeysCreate, KeysVerb, Passphrase};
+use crate::clock;
 use crate::exit::{Code, Failure, WithCode};
 use crate::output;
 
@@ -45,14 +46,12 @@ fn create(options: &KeysCreate, json: bool) -> anyhow::Result<()> {
         None => Guid::from_random_bytes(random::<16>()?),
     };
     // Nobody should think of a passphrase for what cannot be made.
+    let now = clock::now()?;
     KeySet::check_folder(folder).map_err(not_written)?;
     let passphrase = match options.no_passphrase {
         true => None,
         false => Some(passphrase::choose(&options.passphrase)?),
     };
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .context("this machine's clock says that it is before 1970; set it")?;
     let set = keys::create(&KeySetOptions {
         rsa_bits: match options.bits.as_str() {
             "3072" => RsaBits::Rsa3072,
@@ -61,7 +60,7 @@ fn create(options: &KeysCreate, json: bool) -> anyhow::Result<()> {
         },
         owner,
         common_name: &options.name,
-        not_before: now.as_secs(),
+        not_before: now,
         validity_days: options.years * 365 + options.years / 4,
         random: &random::<RANDOM_SIZE>()?,
         passphrase: passphrase.as_ref().map(|text| text.as_bytes()),
@@ -122,6 +121,10 @@ pub fn open(folder: &Path, options: &Passphrase) -> anyhow::Result<OwnerKeys> {
     if let Some(warning) = db.open_permissions() {
         output::tell(&format!("warning: {warning}"));
     }
+    if let Some(warning) = expired(db.certificate()) {
+        let certificate = certificate.display();
+        output::tell(&format!("warning: {certificate} {warning}"));
+    }
     let for_enrolment: Vec<(&str, Vec<u8>)> = FOR_ENROLMENT
         .into_iter()
         .map(|name| Ok((name, public(folder, name)?)))
@@ -136,6 +139,22 @@ pub fn open(folder: &Path, options: &Passphrase) -> anyhow::Result<OwnerKeys> {
         .code(Code::Keys);
     }
     Ok(OwnerKeys { db, for_enrolment })
+}
+
+/// What is to be said of a certificate whose time is over, or still to come. It is no reason not to
+/// sign: firmware and kernel do not look at the time, and a machine that trusts this certificate
+/// takes nothing else.
+fn expired(certificate: &[u8]) -> Option<String> {
+    let certificate = CertificateSummary::read(certificate).ok()?;
+    let today = clock::day(clock::now().ok()?);
+    let when = if certificate.not_after < today {
+        format!("expired on {}", certificate.not_after)
+    } else if certificate.not_before > today {
+        format!("is valid from {} on only", certificate.not_before)
+    } else {
+        return None;
+    };
+    Some(format!("{when}; firmware does not mind, other tools may"))
 }
 
 impl OwnerKeys {

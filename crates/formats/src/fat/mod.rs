@@ -29,7 +29,7 @@ mod tests;
 
 pub use dump::dump;
 pub use geometry::Geometry;
-pub use plan::{Options, PlacedFile, Plan, PlanError, size_for};
+pub use plan::{Options, PlacedFile, Plan, PlanError, is_label, size_for};
 pub use reader::{Entry, Error, File, Part, Problem, Volume};
 pub use time::DosTime;
 pub use writer::{Medium, WriteError};

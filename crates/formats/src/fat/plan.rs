@@ -256,10 +256,15 @@ impl Plan {
     }
 }
 
-fn check_label(label: &str) -> Result<Option<[u8; 11]>, PlanError> {
+/// Whether a volume can have that label; an empty one is none.
+pub fn is_label(label: &str) -> bool {
     let legal =
         |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b" !#$%&'()-@^_`{}~".contains(&b);
-    if label.len() > 11 || label.starts_with(' ') || !label.bytes().all(legal) {
+    label.len() <= 11 && !label.starts_with(' ') && label.bytes().all(legal)
+}
+
+fn check_label(label: &str) -> Result<Option<[u8; 11]>, PlanError> {
+    if !is_label(label) {
         return Err(PlanError::Label {
             label: label.to_owned(),
         });

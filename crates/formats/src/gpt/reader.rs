@@ -99,11 +99,9 @@ pub enum Damage {
         lba: u64,
     },
     /// A checksum does not match.
-    #[error(
-        "the {what} of the header in sector {lba} has CRC-32 {found:#010x}, {expected:#010x} is recorded"
-    )]
+    #[error("the {what} in sector {lba} has CRC-32 {found:#010x}, {expected:#010x} is recorded")]
     Checksum {
-        /// Header or partition entries.
+        /// The header, or the partition entries of the header.
         what: &'static str,
         /// The header's sector.
         lba: u64,
@@ -341,7 +339,12 @@ impl<R: Read + Seek> Disk<'_, R> {
         // Both factors were bounded by `header`.
         let length = header.entry_count.get() as usize * header.entry_size.get() as usize;
         let bytes = self.read_at(header.entries_lba.get(), length)?;
-        check_crc("partition entries", lba, header.entries_crc32.get(), &bytes)?;
+        check_crc(
+            "entries of the header",
+            lba,
+            header.entries_crc32.get(),
+            &bytes,
+        )?;
         Ok(bytes)
     }
 }

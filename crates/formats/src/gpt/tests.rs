@@ -96,11 +96,11 @@ fn one_damaged_copy_is_enough_and_is_reported() {
     // Byte to flip, the copy that is then used, and what is said about the other one.
     let cases = [
         (512, Side::Backup, "EFI PART"),
-        (512 + 60, Side::Backup, "header of the header in sector 1"),
-        (1024 + 40, Side::Backup, "partition entries"),
+        (512 + 60, Side::Backup, "the header in sector 1"),
+        (1024 + 40, Side::Backup, "entries of the header"),
         (last, Side::Primary, "EFI PART"),
         (last + 72, Side::Primary, "sector 8191"),
-        (last - 16384 + 40, Side::Primary, "partition entries"),
+        (last - 16384 + 40, Side::Primary, "entries of the header"),
     ];
     for (offset, side, said) in cases {
         let mut bytes = good.clone();

@@ -53,6 +53,18 @@ impl fmt::Display for Use {
     }
 }
 
+impl Use {
+    /// What ends it, as a command to a person.
+    pub fn way_out(&self) -> &'static str {
+        match &self.what {
+            What::Mounted(_) | What::Btrfs => "unmount it first",
+            What::Swap => "swapoff it first",
+            What::PartOf(_) => "take it out of that first",
+            What::Loop(_) => "detach that first",
+        }
+    }
+}
+
 /// Where the running system's files are; not all of these are there on every machine.
 const SYSTEM: [&str; 6] = [
     "/",

@@ -87,7 +87,10 @@ fn hint(errno: Option<Errno>) -> &'static str {
 fn new_file(path: &Path) -> Result<Medium, Error> {
     let trouble = |source: io::Error| Error::OpenTarget {
         path: path.to_owned(),
-        hint: "",
+        hint: match source.kind() {
+            io::ErrorKind::PermissionDenied => "; name a file that you may write",
+            _ => "",
+        },
         source,
     };
     // The file itself, not a link to it, is what is replaced.
@@ -109,6 +112,8 @@ fn new_file(path: &Path) -> Result<Medium, Error> {
         let writable = fs::OpenOptions::new().write(true).open(&place);
         writable.map_err(trouble)?;
     }
-    let file = builder.tempfile_in(folder).map_err(trouble)?;
+    // The path in its words is of the hidden file, which nobody has named.
+    let file = builder.tempfile_in(folder);
+    let file = file.map_err(|error| trouble(error.kind().into()))?;
     Ok(Medium::File(file, place))
 }

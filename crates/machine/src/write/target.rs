@@ -74,7 +74,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::System => f.write_str("the running system is on it"),
-            Self::Used(used) => write!(f, "{used}"),
+            Self::Used(used) => write!(f, "{used}; {}", used.way_out()),
             Self::Claimed => f.write_str(
                 "another program or device uses it; unmount and close what is on it first",
             ),

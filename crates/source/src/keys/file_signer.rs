@@ -39,7 +39,7 @@ pub struct OpenPermissions {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A file cannot be read.
-    #[error("reading {path}")]
+    #[error("{path} cannot be read; the keys are files that their owner can read")]
     Read {
         /// The file.
         path: PathBuf,
@@ -79,7 +79,7 @@ pub enum LoadError {
         path: PathBuf,
     },
     /// The certificate cannot be read.
-    #[error("the certificate {path} cannot be read")]
+    #[error("the certificate {path} cannot be read; take it from your copy of the keys")]
     Certificate {
         /// The file.
         path: PathBuf,

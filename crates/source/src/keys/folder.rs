@@ -18,7 +18,9 @@ pub enum WriteError {
     )]
     Exists(PathBuf),
     /// A file or folder could not be written.
-    #[error("writing {path}")]
+    #[error(
+        "the keys cannot be written to {path}; name a folder where you may, with room for 64 KiB"
+    )]
     Write {
         /// Which one.
         path: PathBuf,
