@@ -6,13 +6,10 @@ use std::time::{Duration, Instant};
 use pgp::composed::SignedSecretKey;
 use pgp::ser::Serialize;
 
+use crate::bad_input::{Entry, MISSING, NETWORK, REFUSED, document};
 use crate::fixture::{BIG, Contents, IN_RELEASE, Signing, key, noise};
 use crate::place::{Place, Ran, SEALBOOT, run};
 use crate::server::{Answer, Server};
-
-const REFUSED: i32 = 3;
-const NETWORK: i32 = 4;
-const MISSING: i32 = 6;
 
 /// When the archive was made, and when one before it: no machine's clock is before that.
 const MADE: &str = "Sat, 09 Mar 2024 16:00:00 UTC";
@@ -73,11 +70,19 @@ impl World {
             .env_remove("http_proxy"))
     }
 
-    /// The build fails like that and leaves the earlier release.
-    fn check_refusal(&self, case: &str, code: i32, words: &[&str]) {
+    /// The build fails like that and leaves the earlier release; what it said.
+    fn check_refusal(&self, case: &str, code: i32, words: &[&str]) -> String {
         let ran = self.build();
         ran.check(case, code, words);
         self.place.check_earlier_release(case);
+        let mirror = self.server.url("");
+        let message = ran.message().replace(&mirror, "http://mirror.example");
+        let message = match message.split_once("clock says ") {
+            // "Tue, 24 Nov 2026 00:51:53 UTC"
+            Some((before, after)) => format!("{before}clock says NOW{}", &after[29..]),
+            None => message,
+        };
+        self.place.told(&message)
     }
 
     /// The build succeeds, and the packages are in the root.
@@ -139,6 +144,10 @@ const ROWS: &[Row] = &[
         &["dists/trixie/InRelease"]),
     ("a redirect to itself", |w| { let to = w.server.url(BIG); w.server.always(BIG, Answer::Redirect(to)); }, NETWORK,
         &["pool/big_1_amd64.deb", "redirects in circles"]),
+    ("no network", |w| w.place.configure(&w.server.url(""), "http://127.0.0.1:1"), NETWORK,
+        &["http://127.0.0.1:1/debian/dists/trixie/InRelease", "refused", "check the network"]),
+    ("a clock that is wrong by decades", |w| w.publish(Contents { date: "Sat, 09 Mar 2080 16:00:00 UTC", ..good() }), REFUSED,
+        &["dists/trixie/InRelease is refused", "this machine's clock says", "set the clock"]),
     // Had, and without what is needed.
     ("no such package", |w| w.place.configure("['small']", "['smal']"), MISSING,
         &["root.source", "smal"]),
@@ -150,24 +159,33 @@ const ROWS: &[Row] = &[
 fn a_hostile_mirror_is_refused_and_a_good_one_works_afterwards() {
     let check = |(name, spoil, code, words): &Row| {
         let world = World::new();
+        let good_text = std::fs::read_to_string(world.place.path("sealboot.toml")).unwrap();
         spoil(&world);
-        world.check_refusal(name, *code, words);
-        let text = std::fs::read_to_string(world.place.path("sealboot.toml")).unwrap();
-        let mended = text.replace("'smal'", "'small'").replace(", 'contrib'", "");
-        world.place.write("sealboot.toml", mended);
+        let message = world.check_refusal(name, *code, words);
+        world.place.write("sealboot.toml", good_text);
         world.publish(good());
         world.check_success(name);
+        Entry {
+            name: (*name).to_owned(),
+            line: "sealboot build".to_owned(),
+            code: *code,
+            message,
+        }
     };
     // Broken lines are tried again after seconds: the rows wait side by side.
-    let failed: Vec<&str> = std::thread::scope(|scope| {
+    let (mut failed, mut entries) = (Vec::new(), Vec::new());
+    std::thread::scope(|scope| {
         let rows = ROWS.iter().map(|row| (row.0, scope.spawn(|| check(row))));
         let rows: Vec<_> = rows.collect();
-        let failed = rows
-            .into_iter()
-            .filter_map(|(name, row)| row.join().err().map(|_| name));
-        failed.collect()
+        for (name, row) in rows {
+            match row.join() {
+                Ok(entry) => entries.push(entry),
+                Err(_) => failed.push(name),
+            }
+        }
     });
     assert!(failed.is_empty(), "{failed:?}");
+    document("Downloads", &entries);
 }
 
 #[test]

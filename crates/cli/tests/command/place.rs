@@ -56,16 +56,73 @@ impl Place {
     /// Keys without a passphrase, a configuration, and sources for kernel, root and stub.
     pub(crate) fn new() -> Self {
         let place = Self::empty();
-        for (name, bytes) in made_keys() {
-            place.write(&format!("keys/{name}"), bytes);
-        }
-        place.mode("keys/db.key", 0o600);
-        place.write("sealboot.toml", CONFIG);
-        place.add_kernel(VERSION);
-        place.write("root/sbin/init", "#!/bin/sh\n");
-        place.mode("root/sbin/init", 0o755);
-        place.write("stub/linuxx64.efi.stub", pe());
+        place.fill();
         place
+    }
+
+    fn fill(&self) {
+        for (name, bytes) in made_keys() {
+            self.write(&format!("keys/{name}"), bytes);
+        }
+        self.mode("keys/db.key", 0o600);
+        self.write("sealboot.toml", CONFIG);
+        self.add_kernel(VERSION);
+        self.write("root/sbin/init", "#!/bin/sh\n");
+        self.mode("root/sbin/init", 0o755);
+        self.write("stub/linuxx64.efi.stub", pe());
+    }
+
+    /// Takes every fault away: all is as [`Self::new`] made it, but for what the command leaves.
+    pub(crate) fn restore(&self) {
+        for entry in fs::read_dir(self.folder.path()).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if !["out", "home", "cache"].contains(&name.as_str()) {
+                self.remove(&name);
+            }
+        }
+        if self.path("out").exists() {
+            self.mode("out", 0o755);
+        }
+        self.fill();
+    }
+
+    /// Every file, folder and link with its size, mode and time of change, but for what is kept
+    /// of downloads.
+    pub(crate) fn snapshot(&self) -> BTreeMap<PathBuf, String> {
+        let mut found = BTreeMap::new();
+        let mut todo = vec![self.folder.path().to_owned()];
+        while let Some(path) = todo.pop() {
+            for entry in fs::read_dir(&path).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.strip_prefix(self.folder.path()).unwrap().to_owned();
+                if ["home", "cache"].iter().any(|kept| name.starts_with(kept)) {
+                    continue;
+                }
+                let is = fs::symlink_metadata(&path).unwrap();
+                let (mode, size) = (is.permissions().mode(), is.len());
+                if is.is_dir() {
+                    found.insert(name, format!("{mode:o}"));
+                    todo.push(path);
+                } else {
+                    let time = is.modified().unwrap();
+                    found.insert(name, format!("{mode:o} {size} {time:?}"));
+                }
+            }
+        }
+        found
+    }
+
+    /// A text without what is different at every run.
+    pub(crate) fn told(&self, text: &str) -> String {
+        let text = text.replace(self.folder.path().to_str().unwrap(), "/home/owner/system");
+        // The name of a temporary folder ends with chance.
+        match text.split_once("/.tmp") {
+            Some((before, after)) => {
+                let after = after.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+                format!("{before}/.tmpXXXXXX{after}")
+            }
+            None => text,
+        }
     }
 
     pub(crate) fn empty() -> Self {
@@ -89,7 +146,7 @@ impl Place {
 
     pub(crate) fn remove(&self, name: &str) {
         let path = self.path(name);
-        match path.is_dir() {
+        match path.is_dir() && !path.is_symlink() {
             true => fs::remove_dir_all(path).unwrap(),
             false => fs::remove_file(path).unwrap(),
         }
@@ -154,17 +211,26 @@ impl Place {
 
     /// The command, to be started in this folder with nothing of the tests' surroundings.
     pub(crate) fn command(&self, program: impl AsRef<Path>) -> Command {
+        let bin = Path::new(SEALBOOT).parent().unwrap();
         let mut command = Command::new(program.as_ref());
         command
             .current_dir(self.folder.path())
             .env_clear()
-            .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
+            .env(
+                "PATH",
+                format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", bin.display()),
+            )
             .env("HOME", self.path("home"))
             .env("RUST_BACKTRACE", "1")
             // Nothing of these tests is elsewhere: nobody answers there.
             .env("http_proxy", "http://127.0.0.1:9")
             .stdin(Stdio::null());
         command
+    }
+
+    /// What a person would type, to a shell.
+    pub(crate) fn line(&self, line: &str) -> Ran {
+        run(self.command("sh").args(["-c", line]))
     }
 
     pub(crate) fn sealboot(&self, arguments: &[&str]) -> Ran {
@@ -187,6 +253,18 @@ pub(crate) fn run(command: &mut Command) -> Ran {
 }
 
 impl Ran {
+    /// The error at the end of what was printed; empty when there is none.
+    pub(crate) fn message(&self) -> &str {
+        let starts = ["sealboot: ", "error: "].map(|start| {
+            let lines = format!("\n{}", self.stderr);
+            lines.rfind(&format!("\n{start}"))
+        });
+        match starts.into_iter().flatten().max() {
+            Some(start) => &self.stderr[start..],
+            None => "",
+        }
+    }
+
     /// It ended with this code, said all of this, in a form that a person can read.
     pub(crate) fn check(&self, case: &str, code: i32, words: &[&str]) {
         let Self { stderr, .. } = self;
@@ -203,8 +281,8 @@ impl Ran {
         if code == 0 {
             return;
         }
-        let message = stderr.rfind("sealboot: ").or(stderr.rfind("error: "));
-        let message = &stderr[message.unwrap_or_else(|| panic!("{case}: no error in\n{stderr}"))..];
+        let message = self.message();
+        assert!(!message.is_empty(), "{case}: no error in\n{stderr}");
         let causes: Vec<&str> = message.split("\n  because: ").map(str::trim).collect();
         for (index, cause) in causes.iter().enumerate() {
             assert!(!cause.is_empty(), "{case}: an empty cause in\n{message}");

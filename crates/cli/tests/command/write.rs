@@ -6,11 +6,8 @@ use std::path::Path;
 
 use formats::gpt::{self, SectorSize};
 
+use crate::bad_input::{Entry, FAILED, REFUSED, USAGE, document, for_a_user};
 use crate::place::{Place, Ran, SEALBOOT, run};
-
-const FAILED: i32 = 1;
-const USAGE: i32 = 2;
-const REFUSED: i32 = 3;
 
 const MIB: u64 = 1 << 20;
 const IMAGE: &str = "out/disk.img";
@@ -58,6 +55,22 @@ impl<'a> Disk<'a> {
             "--json",
         ];
         self.place.sealboot(&words)
+    }
+
+    /// For the document, as if the disk were a stick.
+    fn entry(&self, name: &str, line: &str, code: i32, ran: &Ran) -> Entry {
+        let told = |text: &str| {
+            let text = text
+                .replace(&self.node, "/dev/sdX")
+                .replace(self.name(), "sdX");
+            self.place.told(&text)
+        };
+        Entry {
+            name: name.to_owned(),
+            line: told(line),
+            code,
+            message: told(ran.message()),
+        }
     }
 
     fn table(&self) -> Result<gpt::Table, gpt::Error> {
@@ -137,7 +150,7 @@ fn a_disk_of_the_same_size_equals_the_image() {
     assert!(fs::read(&disk.node).unwrap() == fs::read(place.path(IMAGE)).unwrap());
 }
 
-/// What is done to the disk, the words after `write`, exit code, words of the message. `DISK` is
+/// What is done to the disk, what is typed, exit code, words of the message. `DISK` is
 /// the node, `NAME` the name.
 type Row = (
     &'static str,
@@ -150,7 +163,7 @@ type Row = (
 /// Makes the disk from the file `stick`, and keeps somebody busy with it.
 type Spoil = for<'a> fn(&'a Place) -> (Disk<'a>, Box<dyn Busy + 'a>);
 
-const WORDS: &str = "DISK --fixed-disk --yes-erase NAME";
+const WORDS: &str = "sealboot write DISK --fixed-disk --yes-erase NAME";
 
 /// Something that is undone in the end.
 struct Undo<'a>(&'a Place, Vec<String>);
@@ -190,13 +203,13 @@ fn busy<'a>(
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
-    ("a fixed disk", plain, "DISK --yes-erase NAME", REFUSED,
+    ("a fixed disk", plain, "sealboot write DISK --yes-erase NAME", REFUSED,
         &["DISK is not written to", "fixed disk", "--fixed-disk"]),
-    ("nobody to ask", plain, "DISK --fixed-disk", USAGE,
+    ("nobody to ask", plain, "sealboot write DISK --fixed-disk", USAGE,
         &["DISK would be overwritten", "no terminal", "--yes-erase NAME"]),
-    ("another name", plain, "DISK --fixed-disk --yes-erase sda", USAGE,
+    ("another name", plain, "sealboot write DISK --fixed-disk --yes-erase sda", USAGE,
         &["--yes-erase says \"sda\"", "DISK is \"NAME\"", "nothing was written"]),
-    ("a path in place of the name", plain, "DISK --fixed-disk --yes-erase DISK", USAGE,
+    ("a path in place of the name", plain, "sealboot write DISK --fixed-disk --yes-erase DISK", USAGE,
         &["--yes-erase says \"DISK\"", "is \"NAME\""]),
     ("a read-only disk", |p| with(p, &["--read-only"]), WORDS, REFUSED,
         &["DISK is not written to", "read-only"]),
@@ -208,7 +221,7 @@ const ROWS: &[Row] = &[
         &["DISK is not written to", "NAME is mounted at", "/mnt"]),
     ("a mounted partition", |p| busy(p, &["--partscan"], "sgdisk -n 1:0:0 DISK; partx -u DISK; mkfs.ext4 -q DISKp1; mkdir mnt; mount DISKp1 mnt", "umount mnt"), WORDS, REFUSED,
         &["DISK is not written to", "NAMEp1 is mounted at"]),
-    ("a partition", |p| busy(p, &["--partscan"], "sgdisk -n 1:0:0 DISK; partx -u DISK", ":"), "DISKp1 --fixed-disk --yes-erase NAMEp1", REFUSED,
+    ("a partition", |p| busy(p, &["--partscan"], "sgdisk -n 1:0:0 DISK; partx -u DISK", ":"), "sealboot write DISKp1 --fixed-disk --yes-erase NAMEp1", REFUSED,
         &["DISKp1 is not written to", "it is a partition", "/dev/NAME"]),
     ("swap", |p| busy(p, &[], "mkswap -q DISK; swapon DISK", "swapoff DISK"), WORDS, REFUSED,
         &["DISK is not written to", "NAME is swapped to"]),
@@ -219,85 +232,97 @@ const ROWS: &[Row] = &[
         let held = File::options().read(true).custom_flags(O_EXCL).open(&disk.node).unwrap();
         (disk, Box::new(held))
     }, WORDS, REFUSED, &["DISK is not written to", "another program or device uses it"]),
+    ("a disk that only root may write", |p| { for_a_user(p); plain(p) }, "setpriv --reuid=1000 --regid=1000 --clear-groups ./sealboot write DISK --fixed-disk --yes-erase NAME", FAILED,
+        &["DISK cannot be opened for writing", "only root may", "Permission denied"]),
 ];
 
 #[test]
 fn a_disk_that_must_not_be_written_is_as_it_was() {
     let check = |(name, spoil, words, code, expected): &Row| {
         let (place, _) = built(8 * MIB);
-        {
+        let entry = {
             let (disk, busy) = spoil(&place);
             let before = fs::read(&disk.node).unwrap();
             let told = |text: &str| {
                 text.replace("DISK", &disk.node)
                     .replace("NAME", disk.name())
             };
-            let line = told(&format!("write {words}"));
+            let line = told(words);
             let expected: Vec<String> = expected.iter().map(|word| told(word)).collect();
             let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
-            let words: Vec<&str> = line.split(' ').collect();
-            place.sealboot(&words).check(name, *code, &expected);
-            assert!(
-                fs::read(&disk.node).unwrap() == before,
-                "{name}: it was written to"
-            );
+            let ran = place.line(&line);
+            ran.check(name, *code, &expected);
+            let same = fs::read(&disk.node).unwrap() == before;
+            assert!(same, "{name}: it was written to");
             drop(busy);
-        }
+            disk.entry(name, &line, *code, &ran)
+        };
         let disk = Disk::new(&place, "stick");
         disk.write().check(name, 0, &["reading back"]);
+        entry
     };
-    let failed = ROWS
-        .iter()
-        .filter(|row| std::panic::catch_unwind(|| check(row)).is_err());
-    let failed: Vec<_> = failed.map(|row| row.0).collect();
+    let (mut failed, mut entries) = (Vec::new(), Vec::new());
+    for row in ROWS {
+        match std::panic::catch_unwind(|| check(row)) {
+            Ok(entry) => entries.push(entry),
+            Err(_) => failed.push(row.0),
+        }
+    }
     assert!(failed.is_empty(), "{failed:?}");
+    document("Disks", &entries);
 }
 
-/// A call that strace(1) makes fail, words of the message, and whether a table is there then.
-type Fault = (&'static str, &'static [&'static str], bool);
+/// What goes wrong, the call that strace(1) makes go wrong, words of the message, and whether a
+/// table is there then.
+type Fault = (&'static str, &'static str, &'static [&'static str], bool);
 
 const INCOMPLETE: &str = "incomplete and nothing will boot from it";
 
 #[rustfmt::skip]
 const FAULTS: &[Fault] = &[
-    ("ioctl:error=EIO:when=3+", &["cannot be written at byte 0", INCOMPLETE, "Input/output error"], false),
-    ("fsync:error=EIO:when=1", &["does not confirm", INCOMPLETE, "again"], false),
-    ("pwrite64:error=EIO:when=1", &["cannot be written at byte 1048576", INCOMPLETE, "again"], false),
-    ("pwrite64:error=ENOSPC:when=3", &["cannot be written at byte", INCOMPLETE, "No space left"], false),
-    ("pwrite64:error=EROFS:when=2", &["cannot be written at byte", INCOMPLETE, "Read-only"], false),
-    ("pwrite64:retval=0:when=2", &["cannot be written at byte", INCOMPLETE], false),
-    ("pwrite64:signal=SIGINT:when=1", &["was interrupted", INCOMPLETE, "run the same command again"], false),
-    ("pwrite64:signal=SIGTERM:when=3", &["was interrupted", INCOMPLETE], false),
-    ("fsync:error=EIO:when=2", &["does not confirm", INCOMPLETE], false),
-    ("fsync:signal=SIGHUP:when=2", &["was interrupted", INCOMPLETE], false),
-    ("fsync:error=EIO:when=3", &["does not confirm", "not all of it could be read back"], true),
-    // Not written, and said to be.
-    ("pwrite64:retval=1048576:when=1", &["gives back something else", "byte 1048576 is 0xee", "do not use this disk"], false),
+    ("a disk that fails at once", "ioctl:error=EIO:when=3+", &["cannot be written at byte 0", INCOMPLETE, "Input/output error"], false),
+    ("a disk that does not keep its zeroes", "fsync:error=EIO:when=1", &["does not confirm", INCOMPLETE, "again"], false),
+    ("a disk that fails at the first byte of the image", "pwrite64:error=EIO:when=1", &["cannot be written at byte 1048576", INCOMPLETE, "again"], false),
+    ("a disk that is smaller than it says", "pwrite64:error=ENOSPC:when=3", &["cannot be written at byte", INCOMPLETE, "No space left"], false),
+    ("a disk that becomes read-only", "pwrite64:error=EROFS:when=2", &["cannot be written at byte", INCOMPLETE, "Read-only"], false),
+    ("a disk that takes nothing", "pwrite64:retval=0:when=2", &["cannot be written at byte", INCOMPLETE], false),
+    ("a disk that fails in the end", "fsync:error=EIO:when=2", &["does not confirm", INCOMPLETE], false),
+    ("a disk that fails with its table", "fsync:error=EIO:when=3", &["does not confirm", "not all of it could be read back"], true),
+    ("Ctrl-C", "pwrite64:signal=SIGINT:when=1", &["was interrupted", INCOMPLETE, "run the same command again"], false),
+    ("a polite kill", "pwrite64:signal=SIGTERM:when=3", &["was interrupted", INCOMPLETE], false),
+    ("a terminal that is closed", "fsync:signal=SIGHUP:when=2", &["was interrupted", INCOMPLETE], false),
+    ("a disk that says that it wrote, and did not", "pwrite64:retval=1048576:when=1", &["gives back something else", "byte 1048576 is 0xee", "do not use this disk"], false),
 ];
 
 #[test]
 fn a_write_that_fails_leaves_nothing_that_boots_and_can_be_repeated() {
     let (place, _) = built(8 * MIB);
     let disk = Disk::new(&place, "stick");
-    for (fault, words, table) in FAULTS {
+    let mut entries = Vec::new();
+    for (name, fault, words, table) in FAULTS {
         let old = File::options().write(true).open(&disk.node).unwrap();
         old.write_all_at(&vec![0xee; 8 << 20], 0).unwrap();
         old.sync_all().unwrap();
         drop(old);
-        let inject = format!("inject={fault}");
-        let mut command = place.command("strace");
-        command.args([
-            "--output=trace",
-            "--trace=pwrite64,fsync,ioctl",
-            "-e",
-            &inject,
-        ]);
-        command.args([SEALBOOT, "write", "--quiet", "--fixed-disk", &disk.node]);
-        let ran = run(command.args(["--yes-erase", disk.name()]));
-        ran.check(fault, FAILED, &[&[disk.node.as_str()], *words].concat());
-        assert_eq!(disk.table().is_ok(), *table, "{fault}");
-        disk.write().check(fault, 0, &["reading back"]);
+        let strace = format!("strace -o trace -e trace=pwrite64,fsync,ioctl -e inject={fault}");
+        let line = format!(
+            "sealboot write -q {} --fixed-disk --yes-erase {}",
+            disk.node,
+            disk.name()
+        );
+        let ran = place.line(&format!("{strace} {line}"));
+        ran.check(name, FAILED, &[&[disk.node.as_str()], *words].concat());
+        assert_eq!(disk.table().is_ok(), *table, "{name}");
+        let mut entry = disk.entry(name, &line, FAILED, &ran);
+        // Where it was depends on the holes that the file system makes.
+        if let Some((before, after)) = entry.message.split_once("at byte ") {
+            let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+            entry.message = format!("{before}at byte N{after}");
+        }
+        entries.push(entry);
+        disk.write().check(name, 0, &["reading back"]);
     }
+    document("Disks that fail", &entries);
 }
 
 #[test]
