@@ -11,3 +11,4 @@ mod rebuild;
 mod recovery;
 mod refusals;
 mod release;
+mod stick;
