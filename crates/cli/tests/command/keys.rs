@@ -175,6 +175,7 @@ fn help_fits_in_80_columns_and_lists_every_exit_code() {
         &["keys", "create"],
         &["keys", "show"],
         &["build"],
+        &["write"],
         &["run"],
         &["status"],
     ];

@@ -280,7 +280,7 @@ const INCOMPLETE: &str = "incomplete and nothing will boot from it";
 
 #[rustfmt::skip]
 const FAULTS: &[Fault] = &[
-    ("a disk that fails at once", "ioctl:error=EIO:when=3+", &["cannot be written at byte 0", INCOMPLETE, "Input/output error"], false),
+    ("a disk that fails at once", "ioctl:error=EIO:when=3+", &["cannot be written at byte 0", INCOMPLETE, "Input/output error"], true),
     ("a disk that does not keep its zeroes", "fsync:error=EIO:when=1", &["does not confirm", INCOMPLETE, "again"], false),
     ("a disk that fails at the first byte of the image", "pwrite64:error=EIO:when=1", &["cannot be written at byte 1048576", INCOMPLETE, "again"], false),
     ("a disk that is smaller than it says", "pwrite64:error=ENOSPC:when=3", &["cannot be written at byte", INCOMPLETE, "No space left"], false),
@@ -298,10 +298,12 @@ const FAULTS: &[Fault] = &[
 fn a_write_that_fails_leaves_nothing_that_boots_and_can_be_repeated() {
     let (place, _) = built(8 * MIB);
     let disk = Disk::new(&place, "stick");
+    disk.write().check("the release of before", 0, &[]);
     let mut entries = Vec::new();
     for (name, fault, words, table) in FAULTS {
         let old = File::options().write(true).open(&disk.node).unwrap();
-        old.write_all_at(&vec![0xee; 8 << 20], 0).unwrap();
+        // The table of before stays: it must not be believed after a failure.
+        old.write_all_at(&vec![0xee; 8 << 20], MIB).unwrap();
         old.sync_all().unwrap();
         drop(old);
         let strace = format!("strace -o trace -e trace=pwrite64,fsync,ioctl -e inject={fault}");
@@ -323,6 +325,26 @@ fn a_write_that_fails_leaves_nothing_that_boots_and_can_be_repeated() {
         disk.write().check(name, 0, &["reading back"]);
     }
     document("Disks that fail", &entries);
+}
+
+#[test]
+fn both_ends_are_cleared_before_anything_is_written() {
+    let (place, _) = built(8 * MIB);
+    let disk = Disk::new(&place, "stick");
+    let line = format!(
+        "strace -o trace -e trace=pwrite64 -e inject=pwrite64:error=EIO \
+         sealboot write {} --fixed-disk --yes-erase {}",
+        disk.node,
+        disk.name()
+    );
+    place
+        .line(&line)
+        .check("no write works", FAILED, &[INCOMPLETE]);
+    let bytes = fs::read(&disk.node).unwrap();
+    let (start, end) = (MIB as usize, bytes.len() - MIB as usize);
+    assert!(bytes[..start].iter().all(|byte| *byte == 0));
+    assert!(bytes[start..end].iter().all(|byte| *byte == 0xee));
+    assert!(bytes[end..].iter().all(|byte| *byte == 0));
 }
 
 #[test]
