@@ -39,7 +39,7 @@ pub fn verb(line: &args::Write, json: bool, quiet: bool) -> anyhow::Result<()> {
     show::tell(&image, &target, quiet);
     let plan = coded(Plan::new(image, target, allowed))?;
     if line.dry_run {
-        return Ok(());
+        return show::planned(&plan, json);
     }
     // Held before the question: what the person says yes to stays what it is.
     let held = coded(plan.hold(Path::new(ROOT)))?;

@@ -96,21 +96,34 @@ fn held(dev: &Path, disk: &Disk) -> Vec<String> {
     lines
 }
 
+/// What a program reads of a plan; a person has been told.
+pub fn planned(plan: &Plan, json: bool) -> anyhow::Result<()> {
+    match json {
+        true => output::print_json(&value(plan)),
+        false => Ok(()),
+    }
+}
+
+fn value(plan: &Plan) -> serde_json::Value {
+    serde_json::json!({
+        "image": plan.image.path(),
+        "release": plan.image.release(),
+        "target": plan.target.path(),
+        "size": plan.size,
+        "backup_table_moved": plan.moves_backup_table(),
+    })
+}
+
 /// Says what was done.
 pub fn done(plan: &Plan, done: &Done, json: bool, quiet: bool) -> anyhow::Result<()> {
     let path = plan.target.path().display().to_string();
     let is_disk = matches!(plan.target, Target::Disk { .. });
     if json {
-        return output::print_json(&serde_json::json!({
-            "image": plan.image.path(),
-            "release": plan.image.release(),
-            "target": plan.target.path(),
-            "size": plan.size,
-            "written": done.written,
-            "checked": done.checked,
-            "backup_table_moved": plan.moves_backup_table(),
-            "partitions_shown": is_disk.then_some(done.partitions_shown),
-        }));
+        let mut value = value(plan);
+        value["written"] = done.written.into();
+        value["checked"] = done.checked.into();
+        value["partitions_shown"] = is_disk.then_some(done.partitions_shown).into();
+        return output::print_json(&value);
     }
     say(
         &format!("{path} holds the image, byte for byte as read back."),

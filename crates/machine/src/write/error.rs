@@ -145,7 +145,7 @@ pub enum State {
     Untouched,
     /// A disk that is still there.
     Incomplete,
-    /// A disk that holds everything, as far as was read back.
+    /// It holds everything, as far as was read back.
     Unchecked,
     /// A disk that is no longer there.
     Gone,

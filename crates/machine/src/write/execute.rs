@@ -78,17 +78,18 @@ pub fn execute(held: Held<'_>, watch: &Watch<'_>) -> Result<Done, Error> {
     match held.medium {
         Medium::Disk(disk) => partitions_shown = linux::disk::reread_partitions(&disk).is_ok(),
         Medium::File(file, place) => {
-            let trouble = |source| Error::Sync {
+            let trouble = |state, source| Error::Sync {
                 path: held.plan.target.path().to_owned(),
-                state: State::Untouched,
+                state,
                 source,
             };
-            file.persist(&place).map_err(|error| trouble(error.error))?;
+            file.persist(&place)
+                .map_err(|error| trouble(State::Untouched, error.error))?;
             let folder = place.parent().filter(|folder| *folder != Path::new(""));
             let folder = File::open(folder.unwrap_or(Path::new(".")));
             folder
                 .and_then(|folder| folder.sync_all())
-                .map_err(trouble)?;
+                .map_err(|error| trouble(State::Unchecked, error))?;
         }
     }
     Ok(Done {

@@ -151,3 +151,31 @@ fn sources_that_are_not_as_planned_are_refused() {
     let error = DiskPlan::new(DiskOptions::new(twice.to_vec(), b"", 0)).unwrap_err();
     assert!(matches!(error, PlanError::Fat(_)));
 }
+
+#[test]
+fn an_image_of_four_gigabytes_is_refused_before_anything_is_written() {
+    // A real file, but for its bytes.
+    let content = tempfile::NamedTempFile::new().unwrap();
+    let limit = formats::fat::FILE_LIMIT;
+    for (size, fits) in [(limit, true), (limit + 1, false), (1 << 32, false)] {
+        content.as_file().set_len(size).unwrap();
+        let file = FileOnSlot {
+            path: "sealboot/root.squashfs".to_owned(),
+            size,
+            source: Source::File(content.path().to_owned()),
+        };
+        match DiskPlan::new(DiskOptions::new(vec![file], b"", 0)) {
+            Ok(plan) => assert!(fits && plan.disk_size() > size),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).unwrap().to_string();
+                for word in [
+                    "sealboot/root.squashfs",
+                    &size.to_string(),
+                    "4 GiB - 32 KiB",
+                ] {
+                    assert!(!fits && cause.contains(word), "{word}: {error}: {cause}");
+                }
+            }
+        }
+    }
+}
