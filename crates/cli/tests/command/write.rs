@@ -60,10 +60,15 @@ impl<'a> Disk<'a> {
     /// For the document, as if the disk were a stick.
     fn entry(&self, name: &str, line: &str, code: i32, ran: &Ran) -> Entry {
         let told = |text: &str| {
-            let text = text
-                .replace(&self.node, "/dev/sdX")
-                .replace(self.name(), "sdX");
-            self.place.told(&text)
+            let text = match text.split_once("shown by loop") {
+                Some((before, after)) => {
+                    let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+                    format!("{before}shown by another{after}")
+                }
+                None => text.to_owned(),
+            };
+            let text = text.replace(&self.node, "/dev/sdX");
+            self.place.told(&text.replace(self.name(), "sdX"))
         };
         Entry {
             name: name.to_owned(),
