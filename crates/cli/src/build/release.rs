@@ -123,7 +123,7 @@ fn initrd(
         check: config.image.check,
         secure_boot: config.policy.secure_boot,
         execute: config.execute(),
-        command_line: config.uki.command_line.clone(),
+        command_line: parts.command_line.clone(),
     };
     let initrd = InitrdParts {
         init: crate::INIT,

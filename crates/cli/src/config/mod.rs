@@ -315,7 +315,7 @@ impl Default for Keys {
 impl Config {
     /// What may be executed on the machine: as configured, else by the kind of root.
     pub fn execute(&self) -> boot::Execute {
-        let recovery = self.root.source == Root::default().source;
+        let recovery = self.root.source.iter().any(|source| source.recovery);
         self.policy.execute.unwrap_or(match recovery {
             true => boot::Execute::Signed,
             false => boot::Execute::Any,

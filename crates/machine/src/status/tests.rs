@@ -548,5 +548,6 @@ fn boot_settings(execute: boot::Execute) -> boot::Boot {
         check: boot::Check::Full,
         secure_boot: boot::SecureBoot::Optional,
         execute,
+        command_line: "quiet".to_owned(),
     }
 }
