@@ -10,9 +10,6 @@ pub const NAME: &str = "sealboot";
 /// Where securityfs is mounted; it stays mounted for the running system.
 pub const SECURITYFS: &str = "/sys/kernel/security";
 
-/// What IPE shows of itself; not there when the kernel was started without IPE.
-pub const IPE: &str = "/sys/kernel/security/ipe";
-
 /// Takes a signed policy, in one write.
 pub const NEW_POLICY: &str = "/sys/kernel/security/ipe/new_policy";
 
@@ -25,5 +22,5 @@ pub const SUCCESS_AUDIT: &str = "/sys/kernel/security/ipe/success_audit";
 /// A folder for every policy that the kernel accepted.
 pub const POLICIES: &str = "/sys/kernel/security/ipe/policies";
 
-/// Below a policy's folder: `1` when it is the one that counts.
-pub const ACTIVE: &str = "active";
+/// `1` when the policy [`NAME`] is the one that counts. Other policies have such a file, too.
+pub const ACTIVE: &str = "/sys/kernel/security/ipe/policies/sealboot/active";

@@ -64,7 +64,14 @@ pub(crate) fn state(machine: &Machine, release: &Release) -> Result<Firmware, Fa
             )
             .differs("Secure Boot is on", words));
         }
-        Some(words) => warn(machine, words),
+        Some(words) => machine.warn(
+            words,
+            &[
+                "Nothing vouches for this kernel and initrd: who had this disk in",
+                "hands can have put others there, and what follows can be a lie.",
+                "Turn Secure Boot on, with the owner's keys, in firmware setup.",
+            ],
+        ),
     }
     Ok(Firmware {
         secure_boot,
@@ -83,26 +90,6 @@ fn off(state: SecureBoot) -> Option<&'static str> {
             setup_mode: true, ..
         } => Some("Secure Boot is OFF and the firmware is in SETUP MODE"),
         SecureBoot { .. } => Some("Secure Boot is OFF"),
-    }
-}
-
-/// Loud: it stands between other lines and is to be seen.
-fn warn(machine: &Machine, words: &str) {
-    let warning = format!("WARNING: {words}");
-    for line in [
-        "",
-        &warning,
-        "",
-        "Nothing vouches for this kernel and initrd: who had this disk in",
-        "hands can have put others there, and what follows can be a lie.",
-        "Turn Secure Boot on, with the owner's keys, in firmware setup.",
-        "",
-    ] {
-        let row = match line {
-            "" => format!("+{}+", "-".repeat(67)),
-            line => format!("| {line:<66}|"),
-        };
-        machine.say(&row);
     }
 }
 

@@ -60,6 +60,19 @@ impl Machine {
         self.system.print(&line);
     }
 
+    /// Says something in a frame, which stands out between other lines: what is wrong, and what
+    /// that means. A line has 66 characters at most.
+    pub(crate) fn warn(&self, what: &str, meaning: &[&str]) {
+        const RULE: &str = "+-------------------------------------------------------------------+";
+        self.say(RULE);
+        self.say(&format!("| WARNING: {what:<57}|"));
+        self.say(RULE);
+        for line in meaning {
+            self.say(&format!("| {line:<66}|"));
+        }
+        self.say(RULE);
+    }
+
     /// What is done from now on, for the screen in case it fails: `finding the boot partition`.
     pub(crate) fn step(&self, step: impl Into<String>) {
         self.with_progress(|progress| progress.step = step.into());

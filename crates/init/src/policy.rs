@@ -4,8 +4,6 @@
 //! could turn enforcement off again goes with it: CAP_MAC_ADMIN, from the programs that are to
 //! come and from those that the kernel starts by itself.
 
-use std::path::Path;
-
 use contract::boot::Execute;
 use contract::{esp, policy};
 use linux::capability;
@@ -14,13 +12,23 @@ use linux::mount::Flags;
 use crate::failure::Failure;
 use crate::firmware::Firmware;
 use crate::machine::Machine;
-use crate::release::Release;
+use crate::release::{self, Release};
+
+/// What is written, in this order, once the kernel has accepted the policy.
+const SETTINGS: &[(&str, &str)] = &[
+    (policy::ACTIVE, "1"),
+    (policy::SUCCESS_AUDIT, "0"),
+    (policy::ENFORCE, "1"),
+];
 
 /// The capabilities of programs that the kernel starts: what handles a crash, for one.
 const HELPERS: &str = "/proc/sys/kernel/usermodehelper/bset";
 
 /// `errno` for "no key to check the signature with" (errno(3)).
 const NO_KEY: i32 = 126;
+
+/// `errno` for "no such file": the kernel was started without IPE.
+const NO_FILE: i32 = 2;
 
 /// Loads the policy, makes it the active one, and enforces it. A release that asks for none is
 /// left as it is.
@@ -34,10 +42,7 @@ pub(crate) fn enforce(
     }
     machine.step("enforcing the execution policy");
     mount(machine)?;
-    let signed = std::fs::read(machine.path(esp::POLICY)).map_err(|error| {
-        let what = format!("{} in the initrd cannot be read", esp::POLICY);
-        Failure::new(what, "build the release again").because(&error)
-    })?;
+    let signed = release::read(machine, esp::POLICY)?;
     match machine
         .system
         .write(&machine.path(policy::NEW_POLICY), &signed)
@@ -45,18 +50,20 @@ pub(crate) fn enforce(
         // Whoever can turn Secure Boot off can leave the policy out as well, and a machine must
         // start before its owner's keys are enrolled.
         Err(error) if error.errno() == Some(NO_KEY) && !firmware.secure_boot.on => {
-            machine.say(
-                "WARNING: execution is NOT RESTRICTED: Secure Boot is off, and this machine's db \
-                 does not have the certificate that the release's policy is signed with",
+            machine.warn(
+                "execution is NOT RESTRICTED, although the release asks for it",
+                &[
+                    "The firmware does not have the certificate that its policy is",
+                    "signed with: enrol the owner's keys, and turn Secure Boot on.",
+                ],
             );
             return Ok(());
         }
         answer => answer.map_err(refused)?,
     }
-    let active = format!("{}/{}/{}", policy::POLICIES, policy::NAME, policy::ACTIVE);
-    set(machine, &active, "1")?;
-    set(machine, policy::SUCCESS_AUDIT, "0")?;
-    set(machine, policy::ENFORCE, "1")?;
+    for (path, value) in SETTINGS {
+        set(machine, path, value)?;
+    }
     give_up(machine)?;
     machine.say("execution is restricted to the images of this release");
     Ok(())
@@ -68,17 +75,7 @@ fn mount(machine: &Machine) -> Result<(), Failure> {
     let mounted = machine
         .system
         .mount("securityfs", &target, "securityfs", flags, "");
-    mounted.map_err(|error| unable().because(&error))?;
-    match machine.path(policy::IPE).is_dir() {
-        true => Ok(()),
-        false => Err(unable().differs("ipe among the kernel's security modules", modules(machine))),
-    }
-}
-
-/// The security modules that the kernel started.
-fn modules(machine: &Machine) -> String {
-    let list = machine.path(policy::SECURITYFS).join("lsm");
-    std::fs::read_to_string(list).unwrap_or_else(|_| "no list of them".to_owned())
+    mounted.map_err(|error| unable().because(&error))
 }
 
 fn unable() -> Failure {
@@ -94,6 +91,7 @@ fn refused(error: linux::Error) -> Failure {
             "the kernel does not accept the signature of the execution policy: no db certificate fits",
             "sign the release with the db key that this machine's firmware holds, and write it again",
         ),
+        Some(NO_FILE) => unable(),
         _ => Failure::new(
             "the kernel does not accept the execution policy",
             "build the release again; if that does not help, with another kernel",
@@ -104,23 +102,18 @@ fn refused(error: linux::Error) -> Failure {
 
 /// Writes a setting and reads it back: it counts only when the kernel says so itself.
 fn set(machine: &Machine, path: &str, value: &str) -> Result<(), Failure> {
-    let file = machine.path(path);
-    let written = machine.system.write(&file, value.as_bytes());
+    let written = machine.system.write(&machine.path(path), value.as_bytes());
     written.map_err(|error| unset(path).because(&error))?;
-    let found = read(&file, path)?;
-    match same(&found, value) {
+    let found = read(machine, path)?;
+    match found.trim_ascii_end() == value {
         true => Ok(()),
         false => Err(unset(path).differs(value, found)),
     }
 }
 
-fn same(one: &str, other: &str) -> bool {
-    one.split_ascii_whitespace()
-        .eq(other.split_ascii_whitespace())
-}
-
-fn read(file: &Path, path: &str) -> Result<String, Failure> {
-    std::fs::read_to_string(file).map_err(|error| unset(path).because(&error))
+fn read(machine: &Machine, path: &str) -> Result<String, Failure> {
+    let read = std::fs::read_to_string(machine.path(path));
+    read.map_err(|error| unset(path).because(&error))
 }
 
 fn unset(path: &str) -> Failure {
@@ -130,7 +123,7 @@ fn unset(path: &str) -> Failure {
 
 /// Gives up what changes a policy: root itself cannot end enforcement.
 fn give_up(machine: &Machine) -> Result<(), Failure> {
-    let found = read(&machine.path(HELPERS), HELPERS)?;
+    let found = read(machine, HELPERS)?;
     let Some(left) = capability::without_mac_admin(&found) else {
         return Err(unset(HELPERS).differs("two numbers", found));
     };

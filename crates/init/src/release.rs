@@ -66,7 +66,8 @@ pub(crate) fn leave(machine: &Machine, path: &str, bytes: &[u8]) -> Result<(), F
     })
 }
 
-fn read(machine: &Machine, name: &str) -> Result<Vec<u8>, Failure> {
+/// Reads a file of the initrd.
+pub(crate) fn read(machine: &Machine, name: &str) -> Result<Vec<u8>, Failure> {
     std::fs::read(machine.path(name)).map_err(|error| refused(name).because(&error))
 }
 

@@ -13,14 +13,12 @@ pub fn give_up_mac_admin() -> Result<(), Error> {
 }
 
 /// Takes CAP_MAC_ADMIN out of a set as `/proc/sys/kernel/usermodehelper/bset` shows and takes it:
-/// two decimal numbers, the lower 32 bits first (kernel: `Documentation/admin-guide/sysctl/kernel.rst`).
+/// two decimal numbers with a tab between, the lower 32 bits first (kernel:
+/// `Documentation/admin-guide/sysctl/kernel.rst`).
 pub fn without_mac_admin(set: &str) -> Option<String> {
-    let mut words = set.split_ascii_whitespace();
-    let mut word = || words.next()?.parse::<u32>().ok();
-    let (low, high) = (word()?, word()?);
-    let set = u64::from(high) << 32 | u64::from(low);
-    let left = set & !CapabilitySet::MAC_ADMIN.bits();
-    Some(format!("{} {}", left & u64::from(u32::MAX), left >> 32))
+    let (low, high) = set.trim_ascii_end().split_once('\t')?;
+    let left = high.parse::<u64>().ok()? & !(CapabilitySet::MAC_ADMIN.bits() >> 32);
+    Some(format!("{low}\t{left}"))
 }
 
 #[cfg(test)]
@@ -30,11 +28,11 @@ mod tests {
     #[test]
     fn bit_33_and_no_other_is_taken_out() {
         let cases = [
-            ("4294967295\t511\n", Some("4294967295 509")),
-            ("4294967295 509", Some("4294967295 509")),
-            ("0\t2", Some("0 0")),
+            ("4294967295\t511\n", Some("4294967295\t509")),
+            ("4294967295\t509", Some("4294967295\t509")),
+            ("0\t2", Some("0\t0")),
             ("4294967295", None),
-            ("4294967296\t1", None),
+            ("4294967295\t", None),
             ("", None),
         ];
         for (set, expected) in cases {

@@ -62,7 +62,7 @@ fn enforced(root: &Path) -> Result<(bool, Option<String>), (String, Error)> {
     for entry in fs::read_dir(path(root, policy::POLICIES)).map_err(trouble)? {
         let name = entry.map_err(trouble)?.file_name();
         let name = name.to_string_lossy();
-        if is_set(&format!("{}/{name}/{}", policy::POLICIES, policy::ACTIVE))? {
+        if is_set(&format!("{}/{name}/active", policy::POLICIES))? {
             return Ok((on, Some(plain(&name))));
         }
     }
