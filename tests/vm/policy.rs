@@ -8,7 +8,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::machine::boot;
+use crate::boots::SCREEN;
+use crate::machine::{boot, boot_with};
 use crate::release::{self, Release, scratch};
 
 /// An attempt of `policy/root/etc/probe`; what it says; and what the kernel's report of it holds:
@@ -163,6 +164,26 @@ fn what_is_not_in_an_image_of_the_release_is_refused_by_the_kernel() {
             &format!("{name} was not refused: {said:?}"),
         );
     }
+}
+
+/// The policy is signed, and the certificate to check it with is the firmware's. While Secure Boot
+/// is off it may be missing: a machine must start before its owner's keys are enrolled.
+#[test]
+fn a_machine_without_the_owners_keys_starts_and_says_that_nothing_is_restricted() {
+    let release = release::default();
+    let disk = release.out.join("disk.img");
+    let warning = "WARNING: execution is NOT RESTRICTED";
+    let seen = boot_with(release, &disk, &[warning, SCREEN], &["--setup-mode"]);
+    seen.must(seen.met, "no warning, or no first screen");
+    let row = "Execution     NOT RESTRICTED, although this release asks for it";
+    seen.must(
+        seen.serial.contains(row),
+        "the first screen does not say it",
+    );
+
+    let restricted = "sealboot: execution is restricted";
+    let seen = boot_with(release, &disk, &[restricted, SCREEN], &["--no-secure-boot"]);
+    seen.must(seen.met, "the keys are enrolled, and nothing is restricted");
 }
 
 /// A root that tries, as an overlay.
