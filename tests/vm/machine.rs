@@ -1,8 +1,10 @@
 //! One run of a machine, and what it printed.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::release::{Release, sealboot};
 
@@ -20,35 +22,41 @@ pub struct Seen {
 /// nothing about the release.
 const STARVED: &str = "IO-APIC + timer doesn't work";
 
+/// Options of every run: the release's keys, nothing shown.
+pub fn options(release: &Release) -> Vec<OsString> {
+    let keys = release.keys.clone().into_os_string();
+    let words = ["--timeout", "240", "--quiet", "--no-kvm", "--keys"];
+    words
+        .map(OsString::from)
+        .into_iter()
+        .chain([keys])
+        .collect()
+}
+
 /// Starts `disk` with the release's keys enrolled and waits for the texts, in order.
 pub fn boot(release: &Release, disk: &Path, expect: &[&str]) -> Seen {
     boot_with(release, disk, expect, &[])
 }
 
 /// The same with more options of `sealboot run`.
-pub fn boot_with(release: &Release, disk: &Path, expect: &[&str], options: &[&str]) -> Seen {
-    let mut seen = boot_once(release, disk, expect, options);
+pub fn boot_with(release: &Release, disk: &Path, expect: &[&str], more: &[&str]) -> Seen {
+    let mut seen = boot_once(release, disk, expect, more);
     for _ in 0..2 {
         if seen.serial.contains(STARVED) {
-            seen = boot_once(release, disk, expect, options);
+            seen = boot_once(release, disk, expect, more);
         }
     }
     seen
 }
 
-fn boot_once(release: &Release, disk: &Path, expect: &[&str], options: &[&str]) -> Seen {
-    let log = disk.with_extension("serial.log");
+fn boot_once(release: &Release, disk: &Path, expect: &[&str], more: &[&str]) -> Seen {
+    // Several machines may run from one disk.
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    let log = disk.with_extension(format!("{run}.serial.log"));
     let mut command = sealboot();
-    command
-        .arg("run")
-        .arg(disk)
-        .arg("--keys")
-        .arg(&release.keys);
-    command
-        .arg("--serial-log")
-        .arg(&log)
-        .args(["--timeout", "240", "--quiet", "--no-kvm"])
-        .args(options);
+    command.arg("run").arg(disk).args(options(release));
+    command.arg("--serial-log").arg(&log).args(more);
     for text in expect {
         command.args(["--expect", text]);
     }

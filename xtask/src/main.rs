@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask demo | test | check | tools`.
+//! The project's own chores: `cargo xtask demo | screenshot | test | check | tools`.
 
 mod check;
 mod demo;
@@ -20,6 +20,8 @@ enum Chore {
     /// Install QEMU and OVMF, build everything, make keys and the default release in a scratch
     /// folder, boot it under Secure Boot, and say what was seen
     Demo,
+    /// The demo again, and its first screen into docs/images
+    Screenshot,
     /// Install the test tools and run every test: unit, golden, differential, VM
     Test {
         /// Only tests whose name contains this; passed on to cargo test
@@ -34,6 +36,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Demo => demo::run(),
+        Chore::Screenshot => demo::screenshot(),
         Chore::Test { filter } => suite::run(filter.as_deref()),
         Chore::Check => check::run(),
         Chore::Tools => tools::install(tools::TEST),

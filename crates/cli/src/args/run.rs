@@ -34,7 +34,7 @@ pub struct Firmware {
     /// No key is enrolled: setup mode, in which anybody may enrol one
     #[arg(long)]
     pub setup_mode: bool,
-    /// Keep the machine's EFI variables in this file; made with the keys when not there
+    /// Keep the machine's EFI variables in this file; the options above count when it is made
     #[arg(long, value_name = "FILE")]
     pub variables: Option<PathBuf>,
 }
