@@ -167,35 +167,6 @@ fn printing_changes_nothing() {
 }
 
 #[test]
-fn help_fits_in_80_columns_and_lists_every_exit_code() {
-    let place = Place::empty();
-    let verbs: &[&[&str]] = &[
-        &[],
-        &["keys"],
-        &["keys", "create"],
-        &["keys", "show"],
-        &["build"],
-        &["write"],
-        &["run"],
-        &["status"],
-    ];
-    for verb in verbs {
-        for flag in ["-h", "--help"] {
-            let ran = place.sealboot(&[verb, &[flag][..]].concat());
-            ran.check("help", 0, &[]);
-            for line in ran.stdout.lines() {
-                assert!(line.chars().count() <= 80, "{verb:?} {flag}: {line}");
-            }
-        }
-    }
-    let help = place.sealboot(&["--help"]).stdout;
-    for code in 0..=7 {
-        let row = format!("\n   {code}  ");
-        assert!(help.contains(&row), "{code} is not in {help}");
-    }
-}
-
-#[test]
 fn a_reader_that_goes_away_is_no_crash() {
     let place = Place::new();
     for verb in [

@@ -5,6 +5,7 @@ mod chain;
 mod keys;
 mod mirror;
 mod place;
+mod reference;
 mod write;
 
 // The archive with which `source` tests its downloads, and the mirror that spoils them. Not all
