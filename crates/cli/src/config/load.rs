@@ -1,9 +1,9 @@
 //! Reading and printing `sealboot.toml`. What is wrong in it is reported with file, line, and
 //! the nearest right name.
 
-use std::fmt;
 use std::path::Path;
 
+use super::mistake::{Wrong, line_of, line_of_key, nearest, plain};
 use super::{Config, Source};
 
 /// The name looked for when `--config` is not given.
@@ -11,32 +11,6 @@ pub const FILE_NAME: &str = "sealboot.toml";
 
 /// The most room on the boot partition, in MiB: 1 TiB, half of what FAT32 can have.
 const MOST_FREE: u64 = 1 << 20;
-
-/// What is wrong with the configuration.
-#[derive(Debug, PartialEq)]
-pub struct Wrong {
-    file: String,
-    /// Counted from 1; 0 when no line can be named.
-    line: usize,
-    what: String,
-    hint: Option<String>,
-}
-
-impl std::error::Error for Wrong {}
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if self.line > 0 {
-            write!(f, ", line {}", self.line)?;
-        }
-        write!(f, ": {}", self.what)?;
-        match &self.hint {
-            Some(hint) => write!(f, "\n  {hint}"),
-            None => Ok(()),
-        }
-    }
-}
 
 /// The configuration in `path`, or in [`FILE_NAME`] of this folder if that exists, or the
 /// built-in one.
@@ -232,52 +206,6 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
 fn is_os_release_id(name: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
     (1..=64).contains(&name.len()) && name.bytes().all(allowed)
-}
-
-/// The parser's words, without the names of Rust's types.
-fn plain(message: &str) -> String {
-    let mut message = message.to_owned();
-    for integer in ["i32", "u32", "u64"] {
-        message = message.replace(&format!("expected {integer}"), "expected a whole number");
-    }
-    message
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes()
-        .take(offset)
-        .filter(|&byte| byte == b'\n')
-        .count()
-        + 1
-}
-
-/// The line that sets `table.name`; 0 if it is not found.
-fn line_of_key(text: &str, key: &str) -> usize {
-    let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
-    let mut current = String::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.starts_with('[') {
-            current = line.trim_matches(['[', ']']).trim().to_owned();
-        }
-        let left = line.split('=').next().unwrap_or("").trim();
-        if (current == table && left == name) || left == key || current == key {
-            return index + 1;
-        }
-    }
-    0
-}
-
-/// "did you mean" for an unknown name: serde's message quotes the name and the right ones.
-fn nearest(message: &str) -> Option<String> {
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let unknown = message
-        .starts_with("unknown ")
-        .then(|| quoted.next())
-        .flatten()?;
-    let distance = |name: &&str| strsim::damerau_levenshtein(unknown, name);
-    let best = quoted.min_by_key(distance)?;
-    (distance(&best) <= 3).then(|| format!("did you mean '{best}'?"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! empty file, or none, is the built-in release.
 
 mod load;
+mod mistake;
 mod recovery;
 mod source;
 

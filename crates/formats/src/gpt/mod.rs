@@ -15,6 +15,7 @@
 
 mod crc32;
 mod dump;
+mod error;
 mod format;
 mod reader;
 mod writer;
@@ -22,7 +23,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use reader::{Damage, Error, Side, Table, read, read_behind_mbr};
+pub use error::{Damage, Error};
+pub use reader::{Side, Table, read, read_behind_mbr};
 pub use writer::{Layout, LayoutError};
 
 use uguid::Guid;
