@@ -195,7 +195,7 @@ fn release() -> &'static Release {
         release::build(
             "policy",
             &format!(
-                "[root]\nmode = 'overlay'\n\
+                "[root]\nmode = 'overlay'\ninit = '/usr/bin/busybox'\narguments = ['init']\n\
                  source = [{{ debian = ['busybox', 'dmsetup', 'kmod'] }}, \
                  {{ directory = '{}' }}, {{ directory = '{}' }}]\n\
                  [policy]\nexecute = 'signed'\n\

@@ -42,7 +42,8 @@ pub fn strict() -> &'static Release {
         build(
             "strict",
             &format!(
-                "[root]\nsource = [{{ debian = ['busybox', 'kmod'] }}, {{ directory = '{}' }}]\n\
+                "[root]\ninit = '/usr/bin/busybox'\narguments = ['init']\n\
+                 source = [{{ debian = ['busybox', 'kmod'] }}, {{ directory = '{}' }}]\n\
                  [uki]\ncommand_line = 'console=ttyS0,115200 panic=1 oops=panic loglevel=4 \
                  sealboot.wait=3 sealboot.pause=1'\n\
                  [policy]\nsecure_boot = 'required'\n\

@@ -92,7 +92,7 @@ impl SecureBoot {
 }
 
 impl Execution {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Self::Signed => "only of what the images of this release hold".to_owned(),
             Self::Any => "of anything: this release does not restrict it".to_owned(),

@@ -37,6 +37,7 @@ impl Status {
         row(&mut screen, "Release", &self.release_text());
         row(&mut screen, "Machine", &self.machine_text());
         row(&mut screen, "Secure Boot", &self.secure_boot.text());
+        row(&mut screen, "Execution", &self.execution.text());
         row(&mut screen, "Images", &self.images_text());
         self.add_failure(&mut screen);
         screen.push_str(&rule());

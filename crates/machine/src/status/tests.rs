@@ -123,6 +123,7 @@ sealboot recovery
 Release       2026.11.23
 Machine       Dell Inc. PowerEdge R760, serial 7QX1234
 Secure Boot   on
+Execution     only of what the images of this release hold
 Images        modules, firmware, root: signature checked by the kernel
 -------------------------------------------------------------------------------
 sda           1.8 TiB ATA Samsung SSD 870 serial S5Y1
