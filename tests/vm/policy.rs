@@ -195,8 +195,8 @@ fn release() -> &'static Release {
         release::build(
             "policy",
             &format!(
-                "[root]\nmode = 'overlay'\ninit = '/usr/bin/busybox'\narguments = ['init']\n\
-                 source = [{{ debian = ['busybox', 'dmsetup', 'kmod'] }}, \
+                "[root]\nmode = 'overlay'\n\
+                 source = [{{ recovery = true }}, {{ debian = ['dmsetup'] }}, \
                  {{ directory = '{}' }}, {{ directory = '{}' }}]\n\
                  [policy]\nexecute = 'signed'\n\
                  [firmware]\nsource = []\n[image]\nlevel = 1\n",
