@@ -61,11 +61,14 @@ impl Machine {
     ) -> Vec<OsString> {
         let accelerator = match accelerator {
             Accelerator::Kvm => "kvm",
-            Accelerator::Tcg => "tcg",
+            // One thread for all processors: with one each, QEMU now and then runs half of an
+            // instruction that the kernel is just replacing, and the kernel stops with an oops.
+            Accelerator::Tcg => "tcg,thread=single",
         };
         let mut words = Words(Vec::new());
         words.add("-nodefaults", "");
-        words.add("-machine", format!("q35,smm=on,accel={accelerator}"));
+        words.add("-machine", "q35,smm=on");
+        words.add("-accel", accelerator);
         // The variable store may only be written from system management mode: without this
         // and smm=on, the machine's own root could enrol keys.
         words.add("-global", "driver=cfi.pflash01,property=secure,value=on");
