@@ -47,13 +47,17 @@ const ROWS: &[Row] = &[
         &["root/etc/secret", "Permission denied"]),
 ];
 
+/// Times and threads would change the sizes that the document holds.
+const PACK: &str = "env SOURCE_DATE_EPOCH=0 \
+    dpkg-deb --root-owner-group --threads-max=1 -Zxz --build ours ours.deb";
+
 /// A package with one file, packed with xz, as root's second source.
 fn package(place: &Place) {
     let control =
         "Package: ours\nVersion: 1\nArchitecture: amd64\nMaintainer: us\nDescription: x\n";
     place.write("ours/DEBIAN/control", control);
     place.write("ours/etc/ours", crate::fixture::noise(5000));
-    let ran = place.line("dpkg-deb --root-owner-group -Zxz --build ours ours.deb");
+    let ran = place.line(PACK);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     place.configure(
         "directory = 'root' }",
