@@ -14,3 +14,4 @@ mod refusals;
 mod release;
 mod screen;
 mod stick;
+mod tamper;

@@ -72,6 +72,32 @@ pub fn bookworm() -> &'static Release {
     })
 }
 
+/// Two releases of one owner, the newer one first: they differ in their version and one file.
+pub fn pair() -> (&'static Release, &'static Release) {
+    static RELEASES: OnceLock<(Release, Release)> = OnceLock::new();
+    let (newer, older) = RELEASES.get_or_init(|| {
+        let older = build("older", &numbered("older", "1.0"));
+        let newer = build_with("newer", &numbered("newer", "1.1"), &older.keys);
+        (newer, older)
+    });
+    (newer, older)
+}
+
+/// A release with a file that says its version, and little firmware: it is there to be changed,
+/// and tells what runs of it.
+fn numbered(name: &str, version: &str) -> String {
+    let files = scratch(&format!("{name}-files"));
+    fs::write(files.join("release-number"), format!("{version}\n")).unwrap();
+    let probe = Path::new(env!("CARGO_MANIFEST_DIR")).join("vm/probe");
+    format!(
+        "version = '{version}'\n[image]\nlevel = 1\n\
+         [firmware]\nsource = [{{ debian = ['firmware-linux-free'] }}]\n\
+         [root]\nsource = [{{ recovery = true }}, {{ directory = '{}' }}, {{ directory = '{}' }}]\n",
+        probe.display(),
+        files.display()
+    )
+}
+
 /// The command under test.
 pub fn sealboot() -> Command {
     let path = std::env::var_os("SEALBOOT")
@@ -109,15 +135,22 @@ pub fn succeed(command: &mut Command) -> String {
 
 /// Builds `sealboot.toml` with this content, with keys of its own.
 pub fn build(name: &str, config: &str) -> Release {
+    let keys = scratch(&format!("{name}-keys")).join("keys");
+    let mut create = sealboot();
+    create.args(["keys", "create", "--no-passphrase", "--keys"]);
+    succeed(create.arg(&keys));
+    build_with(name, config, &keys)
+}
+
+fn build_with(name: &str, config: &str, keys: &Path) -> Release {
     let folder = scratch(name);
     fs::write(folder.join("sealboot.toml"), config).unwrap();
-    let in_folder = |arguments: &[&str]| {
-        succeed(sealboot().args(arguments).current_dir(&folder));
-    };
-    in_folder(&["keys", "create", "--no-passphrase"]);
-    in_folder(&["build", "--cache", downloads().to_str().unwrap()]);
+    let mut build = sealboot();
+    build.arg("build").arg("--cache").arg(downloads());
+    build.arg("--keys").arg(keys).current_dir(&folder);
+    succeed(&mut build);
     Release {
-        keys: folder.join("keys"),
+        keys: keys.to_owned(),
         out: folder.join("out"),
     }
 }

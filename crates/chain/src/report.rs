@@ -260,7 +260,8 @@ impl Report {
                 "" => check.check.clone(),
                 detail => format!("{}: {detail}", check.check),
             };
-            let again = check.object == object;
+            // What failed is named in its own row.
+            let again = check.object == object && check.state != State::Failed;
             object = &check.object;
             let shown = if again { "" } else { object };
             text.columns(2, (state, 13), (shown, 22), &sentence);

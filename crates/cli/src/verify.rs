@@ -1,6 +1,7 @@
 //! `sealboot verify`: whether the chain of trust holds, from the owner's certificate on.
 
 use anyhow::Context;
+use chain::report::State;
 use chain::{Certificate, Owner};
 
 use crate::exit::{Code, WithCode};
@@ -31,9 +32,9 @@ pub fn verb(options: &args::Verify, json: bool, quiet: bool) -> anyhow::Result<(
         true => output::print_json(&report)?,
         false => output::print(&report.render())?,
     }
-    let failed = report.count(chain::report::State::Failed);
+    let (failed, all) = (report.count(State::Failed), report.checks.len());
     if !report.holds {
-        let what = format!("{path} does not hold: {failed} checks failed");
+        let what = format!("{path} does not hold: {failed} of {all} checks failed");
         return Err(anyhow::anyhow!(what)).code(Code::Refused);
     }
     Ok(())
