@@ -186,7 +186,7 @@ fn a_machine_without_the_owners_keys_starts_and_says_that_nothing_is_restricted(
     seen.must(seen.met, "the keys are enrolled, and nothing is restricted");
 }
 
-/// A root that tries, as an overlay.
+/// The recovery root, which tries in place of its services, as an overlay.
 fn release() -> &'static Release {
     static RELEASE: OnceLock<Release> = OnceLock::new();
     RELEASE.get_or_init(|| {
