@@ -2,9 +2,15 @@
 //! why the boot before failed.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use crate::machine::{Seen, boot_with};
+use serde_json::{Value, json};
+
+use crate::machine::{Seen, boot_on, boot_with, path_with};
 use crate::refusals::HANDED_OVER;
 use crate::release::{self, scratch, succeed};
 
@@ -17,6 +23,86 @@ fn a_release_that_requires_secure_boot_does_not_start_without_it() {
     let seen = boot_with(release, &disk, &reason, &["--no-secure-boot"]);
     seen.must(seen.met, "the reason was not on the screen");
     seen.must(!seen.serial.contains(HANDED_OVER), "it handed over");
+}
+
+/// The host of a virtual machine can add to the command line, whoever signed it: systemd-stub
+/// takes words from SMBIOS.
+#[test]
+fn a_command_line_that_was_added_to_is_refused() {
+    let release = release::strict();
+    let folder = scratch("command-line");
+    let extra = "-smbios type=11,value=io.systemd.stub.kernel-cmdline-extra=lockdown=none";
+    let path = path_with(&folder, extra);
+    let disk = folder.join("disk.img");
+    copy(&release.out.join("disk.img"), &disk);
+    let reason = [
+        "the kernel's command line is not the one that was signed",
+        "sealboot.patience=20 lockdown=none",
+    ];
+    let seen = boot_on(&path, release, &disk, &reason, &[]);
+    seen.must(seen.met, "the reason was not on the screen");
+    seen.must(!seen.serial.contains(HANDED_OVER), "it handed over");
+}
+
+/// The disk stops to answer while init reads the images: nothing on the machine ends that.
+#[test]
+fn the_watchdog_restarts_a_machine_that_is_stuck() {
+    let release = release::strict();
+    let folder = scratch("stuck");
+    let (disk, monitor) = (folder.join("disk.img"), folder.join("monitor"));
+    copy(&release.out.join("disk.img"), &disk);
+    let listens = format!("-qmp unix:{},server=on,wait=off", monitor.display());
+    let path = path_with(&folder, &listens);
+    let watched = std::thread::spawn(move || {
+        let found = "sealboot: boot partition";
+        stops_answering(&monitor, &folder, found)
+    });
+    // QEMU ends when the machine is restarted.
+    let seen = boot_on(&path, release, &disk, &["never"], &[]);
+    let event = watched.join().unwrap();
+    seen.must(
+        event["data"]["action"] == "reset",
+        &format!("the watchdog did not reset the machine: {event}"),
+    );
+    let started = "restarts the machine after 60 s";
+    seen.must(seen.serial.contains(started), "no watchdog");
+    seen.must(!seen.serial.contains(HANDED_OVER), "it handed over");
+}
+
+/// Once the serial line says `words`, lets the disk answer one byte a second; what the monitor says
+/// of the watchdog then, or nothing when the machine ends without it.
+fn stops_answering(monitor: &Path, folder: &Path, words: &str) -> Value {
+    let said = |words: &str| {
+        let mut files = fs::read_dir(folder).unwrap().flatten();
+        let log = files.find(|file| file.path().extension().is_some_and(|kind| kind == "log"));
+        let text = log.map(|log| fs::read(log.path()).unwrap_or_default());
+        text.is_some_and(|text| String::from_utf8_lossy(&text).contains(words))
+    };
+    while !said(words) {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let mut to = UnixStream::connect(monitor).unwrap();
+    let throttle = json!({
+        "id": "/machine/peripheral/disk0/virtio-backend", "bps": 1, "bps_rd": 0, "bps_wr": 0, "iops": 0, "iops_rd": 0, "iops_wr": 0,
+    });
+    for (command, arguments) in [
+        ("qmp_capabilities", json!({})),
+        ("block_set_io_throttle", throttle),
+    ] {
+        writeln!(
+            to,
+            "{}",
+            json!({ "execute": command, "arguments": arguments })
+        )
+        .unwrap();
+    }
+    let lines = BufReader::new(to).lines().map_while(Result::ok);
+    let mut messages = lines.map(|line| serde_json::from_str::<Value>(&line).unwrap());
+    let event = messages.find(|message| {
+        assert!(message.get("error").is_none(), "{message}");
+        message["event"] == "WATCHDOG"
+    });
+    event.unwrap_or_default()
 }
 
 /// One machine, four starts: its variables are kept from one to the next.
@@ -81,7 +167,7 @@ fn told(seen: &Seen, reason: &str) {
     );
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+fn copy(from: &Path, to: &Path) {
     succeed(Command::new("cp").arg("--sparse=always").arg(from).arg(to));
     assert!(fs::metadata(to).unwrap().len() > 0);
 }

@@ -1,7 +1,8 @@
 //! One run of a machine, and what it printed.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,6 +34,17 @@ pub fn options(release: &Release) -> Vec<OsString> {
         .collect()
 }
 
+/// A `PATH` on which QEMU gets these arguments, too: for hardware that `sealboot run` has no option
+/// for.
+pub fn path_with(folder: &Path, arguments: &str) -> OsString {
+    let path = std::env::var("PATH").unwrap();
+    let qemu = folder.join("qemu-system-x86_64");
+    let script = format!("#!/bin/sh\nPATH={path} exec qemu-system-x86_64 \"$@\" {arguments}\n");
+    fs::write(&qemu, script).unwrap();
+    fs::set_permissions(&qemu, fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:{path}", folder.display()).into()
+}
+
 /// Starts `disk` with the release's keys enrolled and waits for the texts, in order.
 pub fn boot(release: &Release, disk: &Path, expect: &[&str]) -> Seen {
     boot_with(release, disk, expect, &[])
@@ -40,22 +52,35 @@ pub fn boot(release: &Release, disk: &Path, expect: &[&str]) -> Seen {
 
 /// The same with more options of `sealboot run`.
 pub fn boot_with(release: &Release, disk: &Path, expect: &[&str], more: &[&str]) -> Seen {
-    let mut seen = boot_once(release, disk, expect, more);
+    let path = std::env::var_os("PATH").unwrap();
+    boot_on(&path, release, disk, expect, more)
+}
+
+/// The same with the QEMU of [`path_with`].
+pub fn boot_on(
+    path: &OsStr,
+    release: &Release,
+    disk: &Path,
+    expect: &[&str],
+    more: &[&str],
+) -> Seen {
+    let mut seen = boot_once(path, release, disk, expect, more);
     for _ in 0..2 {
         if seen.serial.contains(STARVED) {
-            seen = boot_once(release, disk, expect, more);
+            seen = boot_once(path, release, disk, expect, more);
         }
     }
     seen
 }
 
-fn boot_once(release: &Release, disk: &Path, expect: &[&str], more: &[&str]) -> Seen {
+fn boot_once(path: &OsStr, release: &Release, disk: &Path, expect: &[&str], more: &[&str]) -> Seen {
     // Several machines may run from one disk.
     static RUNS: AtomicUsize = AtomicUsize::new(0);
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
     let log = disk.with_extension(format!("{run}.serial.log"));
     let mut command = sealboot();
     command.arg("run").arg(disk).args(options(release));
+    command.env("PATH", path);
     command.arg("--serial-log").arg(&log).args(more);
     for text in expect {
         command.args(["--expect", text]);

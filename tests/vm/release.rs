@@ -45,7 +45,7 @@ pub fn strict() -> &'static Release {
                 "[root]\ninit = '/usr/bin/busybox'\narguments = ['init']\n\
                  source = [{{ debian = ['busybox', 'kmod'] }}, {{ directory = '{}' }}]\n\
                  [uki]\ncommand_line = 'console=ttyS0,115200 panic=1 oops=panic loglevel=4 \
-                 sealboot.wait=3 sealboot.pause=1'\n\
+                 sealboot.wait=3 sealboot.pause=1 sealboot.patience=20'\n\
                  [policy]\nsecure_boot = 'required'\n\
                  [firmware]\nsource = []\n[image]\nlevel = 1\n",
                 folder.display()

@@ -10,12 +10,29 @@ pub const WAIT: &str = "sealboot.wait";
 /// Seconds that a failure stays on the screen before the machine restarts: `sealboot.pause=30`.
 pub const PAUSE: &str = "sealboot.pause";
 
+/// Seconds that a step of init may take without a word on the screen before the hardware watchdog is
+/// no longer fed, which restarts a machine that is stuck: `sealboot.patience=300`.
+pub const PATIENCE: &str = "sealboot.patience";
+
+/// Modules that are not loaded although hardware asks for them: `modprobe.blacklist=a,b`, which
+/// kmod listens to, too (modprobe(8)).
+pub const BLACKLIST: &str = "modprobe.blacklist";
+
 /// The value of `key` on a command line: the last one counts, as in the kernel.
 pub fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    let words = line.split_ascii_whitespace().rev();
-    words
+    values(line, key).last()
+}
+
+/// All names that `key` lists, with commas between them, as often as it is there.
+pub fn list<'a>(line: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
+    let names = values(line, key).flat_map(|value| value.split(','));
+    names.filter(|name| !name.is_empty())
+}
+
+fn values<'a>(line: &'a str, key: &str) -> impl Iterator<Item = &'a str> {
+    line.split_ascii_whitespace()
         .filter_map(|word| word.split_once('='))
-        .find(|(k, _)| *k == key)
+        .filter(move |(k, _)| *k == key)
         .map(|(_, v)| v)
 }
 
@@ -36,6 +53,13 @@ mod tests {
         assert_eq!(value(line, WAIT), Some("7"));
         assert_eq!(value(line, PAUSE), None);
         assert_eq!(value(line, "quiet"), None);
+    }
+
+    #[test]
+    fn lists_add_up() {
+        let line = "modprobe.blacklist=a,b-c x modprobe.blacklist= modprobe.blacklist=d,";
+        assert_eq!(list(line, BLACKLIST).collect::<Vec<_>>(), ["a", "b-c", "d"]);
+        assert_eq!(list(line, WAIT).count(), 0);
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod boot;
 pub mod cmdline;
 pub mod esp;
 pub mod failure;
+pub mod lockdown;
 pub mod manifest;
 pub mod modules;
 pub mod out;

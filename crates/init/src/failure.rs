@@ -7,7 +7,6 @@ use contract::cmdline;
 
 use crate::last_failure;
 use crate::machine::{Machine, Progress, printable};
-use crate::watchdog;
 
 /// Seconds that a failure stays on the screen when the command line does not say.
 const PAUSE: u64 = 30;
@@ -124,7 +123,7 @@ pub(crate) fn stop(machine: &Machine, failure: &Failure) -> ! {
     if machine.path("/sys/firmware/efi").is_dir() {
         last_failure::keep(machine, &failure.to_keep(&progress));
     }
-    machine.is_alive(pause.saturating_add(watchdog::PATIENCE));
+    machine.is_alive(pause);
     machine.system.pause(pause);
     machine.system.restart()
 }

@@ -1,5 +1,6 @@
 //! Step 1: the kernel's own file systems.
 
+use contract::policy;
 use linux::mount::Flags;
 
 use crate::failure::Failure;
@@ -11,6 +12,8 @@ struct Row {
     target: &'static str,
     flags: Flags,
     data: &'static str,
+    /// Whether no release starts without it.
+    needed: bool,
 }
 
 const NOTHING_SPECIAL: Flags = Flags::NOSUID.union(Flags::NOEXEC);
@@ -22,24 +25,36 @@ const TABLE: &[Row] = &[
         target: "/dev",
         flags: NOTHING_SPECIAL,
         data: "mode=0755",
+        needed: true,
     },
     Row {
         kind: "proc",
         target: "/proc",
         flags: NOTHING_SPECIAL.union(Flags::NODEV),
         data: "",
+        needed: true,
     },
     Row {
         kind: "sysfs",
         target: "/sys",
         flags: NOTHING_SPECIAL.union(Flags::NODEV),
         data: "",
+        needed: true,
+    },
+    // What reads it says what it misses.
+    Row {
+        kind: "securityfs",
+        target: policy::SECURITYFS,
+        flags: NOTHING_SPECIAL.union(Flags::NODEV),
+        data: "",
+        needed: false,
     },
     Row {
         kind: "tmpfs",
         target: "/run",
         flags: Flags::NOSUID.union(Flags::NODEV),
         data: "mode=0755",
+        needed: true,
     },
 ];
 
@@ -49,18 +64,17 @@ pub(crate) fn mount(machine: &Machine) -> Result<(), Failure> {
     machine.step("mounting the kernel's file systems");
     for row in TABLE {
         let target = machine.path(row.target);
-        machine
-            .system
-            .make_directory(&target)
-            .and_then(|()| {
-                machine
-                    .system
-                    .mount(row.kind, &target, row.kind, row.flags, row.data)
-            })
-            .map_err(|error| {
-                let what = format!("{} cannot be mounted", row.target);
-                Failure::new(what, "build the release with another kernel").because(&error)
-            })?;
+        let mounted = machine.system.make_directory(&target).and_then(|()| {
+            let system = &machine.system;
+            system.mount(row.kind, &target, row.kind, row.flags, row.data)
+        });
+        if let Err(error) = mounted
+            && row.needed
+        {
+            let what = format!("{} cannot be mounted", row.target);
+            let next = "build the release with another kernel";
+            return Err(Failure::new(what, next).because(&error));
+        }
     }
     Ok(())
 }

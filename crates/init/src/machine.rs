@@ -56,7 +56,7 @@ impl Machine {
     pub(crate) fn say(&self, line: &str) {
         let line = format!("sealboot: {line}\n");
         self.with_progress(|progress| progress.log.push_str(&line));
-        self.is_alive(watchdog::PATIENCE);
+        self.is_alive(Duration::ZERO);
         self.system.print(&line);
     }
 
@@ -76,7 +76,7 @@ impl Machine {
     /// What is done from now on, for the screen in case it fails: `finding the boot partition`.
     pub(crate) fn step(&self, step: impl Into<String>) {
         self.with_progress(|progress| progress.step = step.into());
-        self.is_alive(watchdog::PATIENCE);
+        self.is_alive(Duration::ZERO);
     }
 
     /// Which release this is, for the screen.
@@ -84,9 +84,10 @@ impl Machine {
         self.with_progress(|progress| progress.release = release);
     }
 
-    /// A sign of life: the watchdog is fed for `patience` from now on.
-    pub(crate) fn is_alive(&self, patience: Duration) {
-        let until = self.system.now().saturating_add(patience);
+    /// A sign of life: the watchdog is fed for the usual time from now on, and for `longer`.
+    pub(crate) fn is_alive(&self, longer: Duration) {
+        let patience = self.seconds(cmdline::PATIENCE, watchdog::PATIENCE);
+        let until = self.system.now().saturating_add(patience + longer);
         self.with_progress(|progress| progress.lively = until);
     }
 

@@ -17,6 +17,7 @@ mod hardware;
 mod images;
 mod kernel_log;
 mod last_failure;
+mod lockdown;
 mod machine;
 mod partition;
 mod policy;
@@ -50,9 +51,11 @@ fn boot(machine: &'static Machine) -> Result<Infallible, Failure> {
     let firmware = firmware::state(machine, &release)?;
     last_failure::recall(machine);
     command_line::check(machine, &release, &firmware)?;
+    lockdown::raise(machine, &firmware);
     let mut search = Search::new(machine, &release, &firmware);
     let images = images::map(machine, &release, &firmware, &mut search, &mut hardware)?;
     watchdog::start(machine);
+    hardware.ask_again(&images);
     let root = root::assemble(machine, &release, &images)?;
     policy::enforce(machine, &release, &firmware)?;
     handover::run(machine, &release, &root)

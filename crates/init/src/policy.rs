@@ -7,7 +7,6 @@
 use contract::boot::Execute;
 use contract::{esp, policy};
 use linux::capability;
-use linux::mount::Flags;
 
 use crate::failure::Failure;
 use crate::firmware::Firmware;
@@ -41,7 +40,6 @@ pub(crate) fn enforce(
         return Ok(());
     }
     machine.step("enforcing the execution policy");
-    mount(machine)?;
     let signed = release::read(machine, esp::POLICY)?;
     match machine
         .system
@@ -67,15 +65,6 @@ pub(crate) fn enforce(
     give_up(machine)?;
     machine.say("execution is restricted to the images of this release");
     Ok(())
-}
-
-fn mount(machine: &Machine) -> Result<(), Failure> {
-    let flags = Flags::NOSUID | Flags::NODEV | Flags::NOEXEC;
-    let target = machine.path(policy::SECURITYFS);
-    let mounted = machine
-        .system
-        .mount("securityfs", &target, "securityfs", flags, "");
-    mounted.map_err(|error| unable().because(&error))
 }
 
 fn unable() -> Failure {

@@ -182,7 +182,7 @@ impl Index {
 }
 
 /// `kernel/drivers/md/dm-verity.ko` or `dm-verity` → `dm_verity`.
-fn name(file: &str) -> String {
+pub(super) fn name(file: &str) -> String {
     let base = file.rsplit('/').next().unwrap_or(file);
     let stem = base.split_once(".ko").map_or(base, |(stem, _)| stem);
     stem.replace('-', "_")

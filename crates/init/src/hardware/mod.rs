@@ -5,8 +5,11 @@
 //! 2. load what init needs itself, by name ([`contract::modules`]);
 //! 3. walk `/sys/devices` for what was there before;
 //! 4. follow the events that these made;
-//! 5. later, while a disk is waited for, follow the others ([`Hardware::follow`]).
+//! 5. later, while a disk is waited for, follow the others ([`Hardware::follow`]);
+//! 6. when the firmware image is there, ask those drivers again that may have missed it
+//!    ([`Hardware::ask_again`]).
 
+mod again;
 mod alias;
 mod index;
 
@@ -14,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use contract::{boot, modules};
+use contract::{boot, cmdline, modules};
 use linux::uevent::Heard;
 
 use crate::failure::Failure;
@@ -29,6 +32,8 @@ const MOST_EVENTS: usize = 100_000;
 pub(crate) struct Hardware {
     machine: &'static Machine,
     index: Index,
+    /// Modules that no device gets: by name they are loaded all the same, as modprobe does it.
+    blacklist: BTreeSet<String>,
     /// Aliases that were looked up: devices of one kind share theirs.
     seen: BTreeSet<String>,
     /// Modules that were tried, each once.
@@ -43,9 +48,12 @@ impl Hardware {
         machine.step("loading kernel modules");
         let folder = machine.path(&modules::folder(&release.manifest.kernel));
         let index = Index::read(&folder).map_err(|error| unusable(&error))?;
+        let line = machine.system.command_line();
+        let blacklist = cmdline::list(&line, cmdline::BLACKLIST).map(index::name);
         let mut hardware = Self {
             machine,
             index,
+            blacklist: blacklist.collect(),
             seen: BTreeSet::new(),
             tried: BTreeSet::new(),
             refused: BTreeMap::new(),
@@ -160,11 +168,18 @@ impl Hardware {
         if !self.seen.insert(alias.to_owned()) {
             return;
         }
-        for module in self.index.for_alias(alias) {
+        for module in self.wanted(alias) {
             // A module that is named by an alias and missing is one that the initrd leaves out.
             let order = self.index.order(&module).unwrap_or_default();
             self.load(order);
         }
+    }
+
+    /// Names of the modules that a device with this alias gets.
+    fn wanted(&self, alias: &str) -> BTreeSet<String> {
+        let mut wanted = self.index.for_alias(alias);
+        wanted.retain(|module| !self.blacklist.contains(module));
+        wanted
     }
 
     /// Loads module files in order. A refusal is kept, not fatal: drivers refuse hardware that

@@ -18,6 +18,9 @@ pub const LOADER: &str = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 /// What the releases here are built with.
 pub const LINE: &str = "quiet sealboot.wait=7 sealboot.pause=5";
 
+/// What the kernel says of its lockdown.
+pub const LOCKDOWN: &str = "mounted/securityfs/lockdown";
+
 pub const DATA: u64 = 8192;
 
 /// A machine in a folder.
@@ -73,6 +76,7 @@ impl Machine {
         machine.modules();
         machine.write(&variable("SecureBoot", VENDOR), [6, 0, 0, 0, 1]);
         machine.write(&variable("SetupMode", VENDOR), [6, 0, 0, 0, 0]);
+        machine.write(LOCKDOWN, "none [integrity] confidentiality\n");
         machine.started_from(GUID);
         machine.disk("vda", &[GUID]);
         machine.release_on("vda1", "1.4");

@@ -3,6 +3,7 @@
 mod firmware;
 mod hardware;
 mod last_failure;
+mod lockdown;
 mod machine;
 mod partition;
 mod policy;

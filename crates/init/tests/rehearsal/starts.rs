@@ -24,6 +24,7 @@ fn a_release_starts_in_this_order() {
 would mount devtmpfs at /dev (devtmpfs nosuid,noexec,mode=0755)
 would mount proc at /proc (proc nosuid,nodev,noexec)
 would mount sysfs at /sys (sysfs nosuid,nodev,noexec)
+would mount securityfs at /sys/kernel/security (securityfs nosuid,nodev,noexec)
 would mount tmpfs at /run (tmpfs nosuid,nodev,mode=0755)
 sealboot: release 1.4, kernel {KERNEL}
 would listen to device events
@@ -40,6 +41,7 @@ would load /usr/lib/modules/{KERNEL}/kernel/virtio-blk.ko
 sealboot: 10 kernel modules loaded for this machine
 would mount efivarfs at /sys/firmware/efi/efivars (efivarfs ro,nosuid,nodev,noexec)
 sealboot: Secure Boot is on
+sealboot: the kernel is locked down: integrity
 would mount /dev/vda1 at /run/sealboot/boot (vfat ro,nosuid,nodev,noexec,codepage=437,iocharset=ascii)
 sealboot: boot partition /dev/vda1 ({GUID})
 {}{}{}would mount /dev/mapper/sealboot-root at /sysroot (squashfs ro)

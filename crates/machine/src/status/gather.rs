@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use contract::failure::Failure;
 use contract::manifest::Manifest;
 use contract::recovery::{HOST_KEY_PUBLIC, SETTINGS, Settings};
-use contract::running;
+use contract::{lockdown, running};
 use formats::efivars::{self, SECURE_BOOT, SETUP_MODE, Variable};
 use formats::ssh_public_key::PublicKey;
 use linux::Error;
@@ -17,6 +17,11 @@ use super::{Execution, Image, ImageState, Machine, Network, Recovery, Root, Secu
 
 /// Longest text that is taken from outside, in characters.
 const LONGEST: usize = 64;
+
+fn lockdown(root: &Path) -> Option<String> {
+    let text = fs::read_to_string(path(root, lockdown::FILE)).ok()?;
+    lockdown::level(&text).map(plain)
+}
 
 /// Where a status is read from.
 pub struct Sources<'a> {
@@ -55,6 +60,7 @@ impl Status {
         Self {
             machine: machine(sources.root),
             kernel: sources.kernel.clone(),
+            lockdown: lockdown(sources.root),
             release: manifest.as_ref().map(|manifest| manifest.version.clone()),
             secure_boot: secure_boot(&path(sources.root, linux::efivars::FOLDER)),
             execution: Execution::gather(sources.root, &mounts),

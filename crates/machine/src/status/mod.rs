@@ -32,6 +32,9 @@ pub struct Status {
     pub machine: Machine,
     /// Version of the running kernel.
     pub kernel: String,
+    /// What it allows root to change of it (kernel_lockdown(7)): `none`, `integrity`,
+    /// `confidentiality`; nothing when it does not say.
+    pub lockdown: Option<String>,
     /// The release that was started; nothing when sealboot's init did not start this system.
     pub release: Option<String>,
     /// What the firmware says.

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use contract::lockdown;
+
 use super::layout::{row, rule};
 use super::{Execution, Image, ImageState, SecureBoot, Status};
 
@@ -16,7 +18,7 @@ impl Status {
         for (name, text) in [
             ("Release", self.release_text()),
             ("Machine", self.machine_text()),
-            ("Kernel", self.kernel.clone()),
+            ("Kernel", self.kernel_text()),
             ("Secure Boot", self.secure_boot.text()),
             ("Execution", self.execution.text()),
             ("Root", self.root_text()),
@@ -60,6 +62,15 @@ impl Status {
             let _ = write!(text, ", serial {}", machine.serial);
         }
         text
+    }
+
+    fn kernel_text(&self) -> String {
+        let kernel = &self.kernel;
+        match self.lockdown.as_deref() {
+            Some(lockdown::NONE) => format!("{kernel}, NOT locked down: root can change it"),
+            Some(level) => format!("{kernel}, locked down ({level})"),
+            None => kernel.clone(),
+        }
     }
 
     fn root_text(&self) -> String {

@@ -26,6 +26,7 @@ fn good() -> Status {
             serial: "7QX1234".to_owned(),
         },
         kernel: "6.12.117+deb13-amd64".to_owned(),
+        lockdown: Some("integrity".to_owned()),
         release: Some("2026.11.23".to_owned()),
         secure_boot: SecureBoot::On,
         execution: Execution::Signed,
@@ -212,7 +213,7 @@ sealboot
 -------------------------------------------------------------------------------
 Release       2026.11.23
 Machine       Dell Inc. PowerEdge R760, serial 7QX1234
-Kernel        6.12.117+deb13-amd64
+Kernel        6.12.117+deb13-amd64, locked down (integrity)
 Secure Boot   on
 Execution     only of what the images of this release hold
 Root          squashfs /dev/mapper/sealboot-root, read-only
@@ -244,6 +245,7 @@ fn what_is_wrong_is_said_loudly() {
     status.disks = Vec::new();
     status.network = Network::default();
     status.secure_boot = SecureBoot::SetupMode;
+    status.lockdown = Some("none".to_owned());
     status.execution = Execution::NotEnforced {
         found: "no policy is active".to_owned(),
     };
@@ -264,7 +266,7 @@ sealboot
 -------------------------------------------------------------------------------
 Release       none: this system was not started by sealboot's init
 Machine       the firmware does not say
-Kernel        6.12.117+deb13-amd64
+Kernel        6.12.117+deb13-amd64, NOT locked down: root can change it
 Secure Boot   OFF, in SETUP MODE: anybody may enrol keys
 Execution     NOT RESTRICTED, although this release asks for it: no policy is
               active
