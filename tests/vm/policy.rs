@@ -23,6 +23,11 @@ const ALLOWED: &[Row] = &[
     ("image-preload", "ran", &[]),
     ("image-map", "allowed", &[]),
     ("image-module", "1", &[]),
+    (
+        "image-firmware",
+        "loaded regulatory.db is malformed or signature is missing",
+        &[],
+    ),
 ];
 
 const REFUSED: &[Row] = &[
@@ -77,6 +82,11 @@ const REFUSED: &[Row] = &[
         &["EXECUTE", "BPRM_CHECK"],
     ),
     ("own-code", "refused: Input/output error", &[]),
+    (
+        "firmware",
+        "regulatory.db failed with error -13",
+        &["FIRMWARE", "KERNEL_READ", "\"/tmp/memory/regulatory.db\""],
+    ),
     (
         "module-file",
         "Permission denied",
