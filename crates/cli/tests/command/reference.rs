@@ -81,3 +81,102 @@ fn the_default_configuration() {
     let text = lines.fold(String::new(), |text, line| text + line + "\n");
     compare("sealboot.toml", &text);
 }
+
+const SETTINGS: &str = "\
+# Settings
+
+Everything that `sealboot.toml` may say, made from the source code's own descriptions. All of it has
+defaults: [sealboot.toml](sealboot.toml) holds them (`sealboot build --print-config`). Paths are
+relative to the folder of the file.
+";
+
+const WORDS: &str = "
+## Words on the kernel's command line
+
+`uki.command_line` is signed; the kernel's own words are in its documentation, and these are read by
+sealboot's init:
+";
+
+/// Made from the descriptions in the source: a setting without one is a defect.
+#[test]
+fn every_setting() {
+    let mut text = SETTINGS.to_owned();
+    for file in configuration() {
+        let source = source(&format!("src/config/{file}"));
+        let mut description = String::new();
+        let (mut read, mut section) = (false, false);
+        for line in source.lines() {
+            let line = line.trim();
+            if let Some(words) = line.strip_prefix("///") {
+                description.push_str(words);
+            } else if line.starts_with("#[serde(deny_unknown_fields") {
+                read = true;
+            } else if line.starts_with("pub struct ") && read {
+                (read, section) = (false, true);
+                let title = description.trim();
+                // The others are what a section is made of.
+                match title.starts_with("`[") {
+                    true => text.push_str(&format!("\n## {title}\n\n")),
+                    false => text.push_str(&format!("\n## {}\n\n{title}\n\n", titled(line))),
+                }
+                description.clear();
+            } else if line == "}" {
+                section = false;
+                description.clear();
+            } else if let Some(field) = line.strip_prefix("pub ").filter(|_| section) {
+                let (name, _) = field.split_once(':').expect(field);
+                assert!(!description.is_empty(), "{name} in {file}");
+                text.push_str(&format!("- `{name}`:{description}\n"));
+                description.clear();
+            } else if !line.starts_with("#[") {
+                description.clear();
+            }
+        }
+    }
+    text.push_str(WORDS);
+    text.push('\n');
+    let mut description = String::new();
+    for line in source("../contract/src/cmdline.rs").lines() {
+        if let Some(words) = line.strip_prefix("///") {
+            description.push_str(words);
+        } else if line.starts_with("pub const ") {
+            text.push_str(&format!("-{description}\n"));
+            description.clear();
+        } else {
+            description.clear();
+        }
+    }
+    for setting in [
+        "command_line",
+        "authorized_keys",
+        "directory",
+        "sealboot.patience=300",
+    ] {
+        assert!(text.contains(setting), "{setting}: {text}");
+    }
+    compare("settings.md", &text);
+}
+
+/// What the reader calls a struct that is no section.
+fn titled(line: &str) -> &'static str {
+    match line.split([' ', '{']).nth(2) {
+        Some("Config") => "At the top",
+        Some("Source") => "An entry of a `source` list",
+        other => panic!("{other:?} has no title"),
+    }
+}
+
+/// The source files that describe it, the file's own first.
+fn configuration() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config");
+    let files = std::fs::read_dir(folder).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort_by_key(|name| (name != "mod.rs", name.clone()));
+    names
+}
+
+fn source(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(path).unwrap()
+}
