@@ -2,6 +2,5 @@
 
 pub mod image;
 pub mod initrd;
-pub mod policy;
 pub mod recovery;
 pub mod uki;

@@ -47,7 +47,7 @@ pub struct InitrdParts<'a> {
     pub manifest: &'a [u8],
     /// The bytes of [`contract::boot::Boot`].
     pub boot: &'a [u8],
-    /// The signed execution policy, when the release has one ([`crate::policy`]).
+    /// The signed execution policy, when the release has one ([`contract::policy`]).
     pub policy: Option<&'a [u8]>,
     /// The kernel's version and the modules for it.
     pub modules: &'a ChosenModules,

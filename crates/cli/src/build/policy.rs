@@ -48,7 +48,7 @@ pub fn signed(
     match config.execute() {
         Execute::Any => Ok(None),
         Execute::Signed => {
-            let text = artifact::policy::text(manifest);
+            let text = contract::policy::text(manifest);
             keys.sign_attached(text.as_bytes()).map(Some)
         }
     }
