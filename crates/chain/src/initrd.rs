@@ -1,4 +1,4 @@
-//! What an initrd pins: the manifest and the boot settings that init will read.
+//! What an initrd pins: the manifest, boot settings and execution policy that init will read.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 
@@ -8,7 +8,7 @@ use formats::cpio;
 use crate::uki::Section;
 use crate::{Error, Part};
 
-/// Longest manifest and boot settings, in bytes.
+/// Longest of these files, in bytes.
 const LIMIT: u64 = 1 << 20;
 /// Longest archive, in bytes: more does not fit beside a kernel.
 const ARCHIVE: u64 = 2 << 30;
@@ -20,6 +20,7 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 pub(crate) struct Pinned {
     pub(crate) manifest: Option<Vec<u8>>,
     pub(crate) boot: Option<Vec<u8>>,
+    pub(crate) policy: Option<Vec<u8>>,
 }
 
 /// Reads an initrd: one newc archive, as it is or as one zstd frame. The kernel would unpack
@@ -49,7 +50,7 @@ pub(crate) fn pinned(part: &mut Part<'_>, section: Section) -> Result<Pinned, Er
             return Err(wrong(format!("it starts with {start}; {expected}")));
         }
     };
-    let rows = [(esp::MANIFEST, LIMIT), (esp::BOOT, LIMIT)];
+    let rows = [esp::MANIFEST, esp::BOOT, esp::POLICY].map(|name| (name, LIMIT));
     let files = cpio::select(&mut archive, &rows).map_err(|error| match error {
         cpio::Error::Read(source) => wrong(format!("it cannot be unpacked: {source}")),
         other => wrong(other.to_string()),
@@ -61,6 +62,7 @@ pub(crate) fn pinned(part: &mut Part<'_>, section: Section) -> Result<Pinned, Er
     for (name, bytes) in files {
         let place = match name.as_str() {
             esp::MANIFEST => &mut pinned.manifest,
+            esp::POLICY => &mut pinned.policy,
             _ => &mut pinned.boot,
         };
         if place.replace(bytes).is_some() {

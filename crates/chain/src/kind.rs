@@ -61,6 +61,7 @@ const BY_NAME: &[(&str, Kind)] = &[
     (".img", Kind::Disk),
     (".json", Kind::Manifest),
     (".p7s", Kind::Signature),
+    (".p7b", Kind::Signature),
     (".crt", Kind::Certificate),
     (".cer", Kind::Certificate),
     (".esl", Kind::SignatureList),

@@ -1,5 +1,6 @@
-//! The whole chain, checked offline: certificate → UKI → what its initrd pins → manifest → every
-//! block of every image; on a disk also partition table, filesystem and enrolment material.
+//! The whole chain, checked offline: certificate → UKI → what its initrd pins → execution policy →
+//! manifest → every block of every image; on a disk also partition table, filesystem and enrolment
+//! material.
 //!
 //! Every step is done as far as it can be, whatever broke before: a report names all that is
 //! wrong, not the first thing.
@@ -7,6 +8,7 @@
 mod enrolment;
 mod gpt;
 mod image;
+mod policy;
 mod programs;
 mod release;
 mod single;

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use contract::manifest::{Manifest, unhex};
-use formats::efi_signature_list::{self, CERT_X509};
+use formats::efi_signature_list::CERT_X509;
 use formats::verity::BLOCK_SIZE;
-use source::keys::verify;
+use formats::{efi_signature_list, pkcs7};
+use source::keys::{verify, verify_attached};
 
 use super::release::{SMALL, absent, signed};
 use super::{Context, enrolment, image, uki};
@@ -31,8 +32,16 @@ pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>, kind: Ki
         }
         Kind::Image => image_alone(context, &mut files, part, &name),
         Kind::Signature => {
-            let content = name.strip_suffix(".p7s").unwrap_or(&name).to_owned();
-            detached(context, &mut files, &name, &content);
+            // What it is of lies inside of it, or beside it.
+            let attached = part.all(SMALL).is_ok_and(|bytes| {
+                let message = pkcs7::read(&bytes);
+                message.is_ok_and(|message| message.content.is_some())
+            });
+            let content = name.strip_suffix(".p7s").unwrap_or(&name);
+            match attached {
+                true => whole(context, part),
+                false => detached(context, &mut files, &name, content),
+            }
         }
         Kind::Manifest => {
             readable(context, part, &name);
@@ -64,6 +73,25 @@ fn readable(context: &mut Context<'_, '_>, part: &mut Part<'_>, name: &str) {
         }
         Err(error) => broken(context, part, what, &error),
     }
+}
+
+/// A signature with what it is of inside: an execution policy.
+fn whole(context: &mut Context<'_, '_>, part: &mut Part<'_>) {
+    let name = part.name().to_owned();
+    let what = "signed by the db certificate";
+    let bytes = match part.all(SMALL) {
+        Ok(bytes) => bytes,
+        Err(error) => return broken(context, part, what, &error),
+    };
+    match verify_attached(&context.owner.db.der, &bytes) {
+        Ok(_) => context.report.ok(&name, what, ""),
+        Err(error) => {
+            let found = Break::of(&name, error.to_string());
+            context.report.failed(&name, what, found);
+        }
+    }
+    let why = "this is the policy alone; verify the UKI that it is in";
+    context.report.not_checked(&name, "what it allows", why);
 }
 
 /// A signature with the file that it is of beside it.

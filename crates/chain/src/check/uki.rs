@@ -1,10 +1,11 @@
-//! A UKI: its signature, and what its initrd pins.
+//! A UKI: its signature, and what its initrd pins, compared with the sections beside it.
 
 use contract::boot::{self, Boot};
+use contract::cmdline;
 use contract::manifest::Manifest;
 use source::keys::{VerifyError, verify_image_digest};
 
-use super::Context;
+use super::{Context, policy};
 use crate::initrd::{self, Pinned};
 use crate::report::{Break, Breaks};
 use crate::uki::{Uki, digest};
@@ -38,6 +39,11 @@ pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Optio
     context.report.settle(&name, what, breaks, detail);
     if let Some(manifest) = &manifest {
         kernel(context, part, &uki, &manifest.kernel);
+    }
+    let settings = pinned.boot.as_deref().and_then(settings);
+    if let Some(settings) = &settings {
+        command_line(context, part, &uki, settings);
+        policy::check(context, &name, settings, &pinned, manifest.as_ref());
     }
     manifest.and(pinned.manifest)
 }
@@ -116,14 +122,43 @@ fn contents(name: &str, pinned: &Pinned) -> (Option<Manifest>, Breaks) {
     match pinned.boot.as_deref().map(Boot::from_json) {
         Some(Ok(_)) => {}
         // Read by the init beside it only, which may know other settings than this program.
-        Some(Err(boot::Error::Json(_)))
-            if pinned.boot.as_deref().is_some_and(|bytes| {
-                serde_json::from_slice::<serde_json::Map<_, _>>(bytes).is_ok()
-            }) => {}
+        Some(Err(boot::Error::Json(_))) if pinned.boot.as_deref().and_then(settings).is_some() => {}
         Some(Err(error)) => wrong(format!("the pinned boot.json: {error}")),
         None => wrong("the initrd has no boot.json".to_owned()),
     }
     (manifest, breaks)
+}
+
+/// What boot.json says, setting by setting.
+pub(super) type Settings = serde_json::Map<String, serde_json::Value>;
+
+fn settings(boot: &[u8]) -> Option<Settings> {
+    serde_json::from_slice(boot).ok()
+}
+
+/// init goes on with the command line only that boot.json tells it: another one in the UKI stops
+/// every boot.
+fn command_line(
+    context: &mut Context<'_, '_>,
+    part: &mut Part<'_>,
+    uki: &Uki,
+    settings: &Settings,
+) {
+    let name = part.name().to_owned();
+    let what = "its command line is boot.json's";
+    let Some(expected) = settings.get("command_line").and_then(|line| line.as_str()) else {
+        let why = "boot.json says none";
+        context.report.not_checked(&name, what, why);
+        return;
+    };
+    match uki.text(part, ".cmdline") {
+        Some(found) if cmdline::same(expected, &found) => context.report.ok(&name, what, ""),
+        found => {
+            let found = found.unwrap_or_else(|| "no .cmdline section with text".to_owned());
+            let found = Break::of(&name, "another command line").differs(expected, found);
+            context.report.failed(&name, what, found);
+        }
+    }
 }
 
 /// `.uname` is what a boot menu shows: it should not tell of another kernel.

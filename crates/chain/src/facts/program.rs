@@ -1,5 +1,6 @@
 //! A UKI, or another PE image.
 
+use contract::esp;
 use formats::uki::SECTIONS;
 use serde::Serialize;
 
@@ -35,6 +36,9 @@ pub struct Program {
     pub pinned: Option<ManifestFacts>,
     /// The boot settings in its initrd.
     pub boot: Option<serde_json::Value>,
+    /// The execution policy in its initrd, with its signature. Without one, anything may be
+    /// executed on the machine.
+    pub policy: Option<Signature>,
     /// What could not be read.
     pub problems: Vec<String>,
 }
@@ -83,18 +87,23 @@ pub(super) fn look(part: &mut Part<'_>) -> Result<Program, Error> {
         read.map_err(|error| note("signature", error)).ok()
     });
     let signatures = signatures.collect();
-    let (mut pinned_manifest, mut boot) = (None, None);
+    let (mut pinned_manifest, mut boot, mut policy) = (None, None, None);
     if let Some(section) = image.section(".initrd") {
         match pinned(part, section) {
             Ok(files) => {
                 let manifest = files.manifest.as_deref().map(manifest_of);
                 let manifest = manifest.transpose();
                 pinned_manifest = manifest.unwrap_or_else(|error| {
-                    note("release.json", error);
+                    note(esp::MANIFEST, error);
                     None
                 });
                 let bytes = files.boot.as_deref();
                 boot = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
+                let signed = files.policy.as_deref().map(signature_of).transpose();
+                policy = signed.unwrap_or_else(|error| {
+                    note(esp::POLICY, error);
+                    None
+                });
             }
             Err(error) => problems.push(error.to_string()),
         }
@@ -122,6 +131,7 @@ pub(super) fn look(part: &mut Part<'_>) -> Result<Program, Error> {
         signatures,
         pinned: pinned_manifest,
         boot,
+        policy,
         problems,
     })
 }
@@ -200,6 +210,16 @@ impl Program {
             for (label, value) in object {
                 text.row(2, label, LABEL + 6, &value.to_string());
             }
+        }
+        match (&self.policy, &self.boot) {
+            (Some(policy), _) => {
+                text.exactly("  execution is restricted by the policy in its initrd:");
+                policy.write(text);
+            }
+            (None, Some(_)) => {
+                text.exactly("  execution is not restricted: no policy in its initrd")
+            }
+            (None, None) => {}
         }
         for problem in &self.problems {
             fact(text, "not readable", problem);

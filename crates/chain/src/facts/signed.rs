@@ -30,6 +30,8 @@ pub struct Signature {
     pub detached: bool,
     /// The image digest that is signed, hex: Authenticode only.
     pub image_sha256: Option<String>,
+    /// The lines that are signed, when they are inside and text: an execution policy.
+    pub lines: Vec<String>,
     /// Who signed.
     pub signers: Vec<Signed>,
 }
@@ -116,8 +118,17 @@ pub(super) fn signature_of(bytes: &[u8]) -> Result<Signature, Error> {
         content,
         detached: message.content.is_none(),
         image_sha256: image.map(|(digest, _)| hex(&digest)),
+        lines: lines_of(&message).unwrap_or_default(),
         signers: signers.collect(),
     })
+}
+
+/// The lines of a signed text; `None` when it is elsewhere, or no text.
+fn lines_of(message: &pkcs7::SignedMessage) -> Option<Vec<String>> {
+    let text = std::str::from_utf8(message.data().ok()?).ok()?;
+    let is_text = |c: char| c == '\n' || !c.is_control();
+    let lines = || text.lines().map(str::to_owned).collect();
+    text.chars().all(is_text).then(lines)
 }
 
 pub(super) fn certificate(part: &mut Part<'_>) -> Result<Named, Error> {
@@ -199,6 +210,9 @@ impl Signature {
         fact(text, "signature of", &format!("{}, {place}", self.content));
         if let Some(digest) = &self.image_sha256 {
             fact(text, "signed digest", digest);
+        }
+        for line in &self.lines {
+            text.row(4, "", 0, line);
         }
         for signer in &self.signers {
             let Signed { digest, serial, .. } = signer;

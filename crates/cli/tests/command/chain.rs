@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::place::{Place, pe};
 
 /// A release in `out/`, built in a fraction of a second.
-fn built() -> Place {
+pub(crate) fn built() -> Place {
     let place = Place::new();
     // More than one block of hashes.
     place.write(
@@ -26,14 +26,14 @@ fn built() -> Place {
     place
 }
 
-fn json(place: &Place, arguments: &[&str], code: i32) -> Value {
+pub(crate) fn json(place: &Place, arguments: &[&str], code: i32) -> Value {
     let ran = place.sealboot(&[&["--json"], arguments].concat());
     ran.check(&format!("{arguments:?}"), code, &[]);
     serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stdout))
 }
 
 /// What failed, and in which words the breaks are.
-fn failed(report: &Value) -> Vec<(String, Vec<Value>)> {
+pub(crate) fn failed(report: &Value) -> Vec<(String, Vec<Value>)> {
     let checks = report["checks"].as_array().unwrap().iter();
     checks
         .filter(|check| check["state"] == "failed")

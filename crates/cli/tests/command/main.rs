@@ -5,6 +5,7 @@ mod chain;
 mod keys;
 mod mirror;
 mod place;
+mod policy;
 mod reference;
 mod write;
 
