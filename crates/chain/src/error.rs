@@ -13,6 +13,14 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// Nothing that has bytes of its own.
+    #[error("{what} is {found}; a file or a disk is needed")]
+    NotAFile {
+        /// Its path.
+        what: String,
+        /// What it is: `a pipe`.
+        found: &'static str,
+    },
     /// There is no such file.
     #[error("{0} is missing")]
     Missing(String),
@@ -25,6 +33,17 @@ pub enum Error {
         size: u64,
         /// In bytes.
         limit: u64,
+    },
+    /// A file without bytes.
+    #[error("{0} is empty: it has no bytes")]
+    Empty(String),
+    /// A folder without anything that a build writes.
+    #[error("{what} holds no release: {problem}")]
+    NotARelease {
+        /// The folder.
+        what: String,
+        /// What is missing.
+        problem: &'static str,
     },
     /// No format that is known here.
     #[error(

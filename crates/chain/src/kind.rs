@@ -70,6 +70,9 @@ const BY_NAME: &[(&str, Kind)] = &[
 
 /// Looks at a file's first bytes, and its last ones for a disk whose start is gone.
 pub fn recognise(part: &mut Part<'_>) -> Result<Kind, Error> {
+    if part.size() == 0 {
+        return Err(Error::Empty(part.name().to_owned()));
+    }
     let start = part.start(SMALL)?;
     let last_sector = match part.size().checked_sub(512) {
         Some(offset) => part.bytes_at(offset, 512)?,

@@ -1,7 +1,8 @@
 //! One artefact's bytes, and where on a disk they are.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use crate::Error;
@@ -50,8 +51,9 @@ impl<'a> Part<'a> {
     /// The same under another name.
     pub(crate) fn named(name: &str, path: &Path) -> Result<Part<'static>, Error> {
         let name = name.to_owned();
-        match File::open(path) {
-            Ok(file) => Part::new(name, file),
+        match open(path) {
+            Ok(Ok(file)) => Part::new(name, file),
+            Ok(Err(found)) => Err(Error::NotAFile { what: name, found }),
             Err(source) => Err(Error::Read { what: name, source }),
         }
     }
@@ -144,6 +146,21 @@ impl<'a> Part<'a> {
             source,
         }
     }
+}
+
+/// Opens what has bytes that can be read in any order; `Err` inside says what it is instead.
+/// Looked at before it is opened: opening a pipe waits for whoever writes to it.
+fn open(path: &Path) -> io::Result<Result<File, &'static str>> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_file() || kind.is_block_device() {
+        return File::open(path).map(Ok);
+    }
+    Ok(Err(match kind {
+        kind if kind.is_dir() => "a folder",
+        kind if kind.is_fifo() => "a pipe",
+        kind if kind.is_socket() => "a socket",
+        _ => "a character device",
+    }))
 }
 
 impl Read for Part<'_> {

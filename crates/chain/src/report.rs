@@ -26,7 +26,7 @@ pub struct Report {
     pub version: Option<String>,
     /// What everything is measured with.
     pub certificate: Measure,
-    /// Whether no check failed.
+    /// Whether no check failed, and at least one could be made.
     pub holds: bool,
     /// In the order in which they were done: the chain's, from the certificate on.
     pub checks: Vec<Check>,
@@ -279,6 +279,7 @@ impl Report {
             count => format!(", {count} not checked"),
         };
         text.line(&match failed {
+            0 if !self.holds => "It does NOT hold: nothing of it could be checked.".to_owned(),
             0 => format!("Everything that was checked holds: {all} checks{skipped}."),
             _ => format!("It does NOT hold: {failed} of {all} checks failed{skipped}."),
         });

@@ -1,5 +1,7 @@
 //! `sealboot inspect`: what a file is.
 
+use std::path::Path;
+
 use anyhow::Context;
 
 use crate::exit::WithCode;
@@ -8,10 +10,19 @@ use crate::{args, output};
 /// Looks, and prints what is there.
 pub fn verb(options: &args::Inspect, json: bool) -> anyhow::Result<()> {
     let facts = chain::inspect(&options.file)
-        .with_context(|| format!("{} cannot be inspected", options.file.display()))
+        .with_context(|| unusable(&options.file, "inspected"))
         .input_code()?;
     match json {
         true => output::print_json(&facts),
         false => output::print(&facts.render()),
     }
+}
+
+/// What cannot be done to a file; where there is none, what makes one.
+pub fn unusable(path: &Path, done: &str) -> String {
+    let advice = match path.symlink_metadata() {
+        Ok(_) => "",
+        Err(_) => "; 'sealboot build' makes a release",
+    };
+    format!("{} cannot be {done}{advice}", path.display())
 }

@@ -1,10 +1,11 @@
 //! `sealboot verify`: whether the chain of trust holds, from the owner's certificate on.
 
 use anyhow::Context;
-use chain::report::State;
+use chain::report::{Report, State};
 use chain::{Certificate, Owner};
 
 use crate::exit::{Code, WithCode};
+use crate::inspect::unusable;
 use crate::progress::Progress;
 use crate::{args, output};
 
@@ -20,22 +21,43 @@ pub fn verb(options: &args::Verify, json: bool, quiet: bool) -> anyhow::Result<(
              --certificate a certificate",
         )
         .code(Code::Keys)?;
-    let path = options.file.display();
     let step = Progress::new(quiet || json).step("verifying");
     let report = chain::verify(&options.file, &owner, &mut |done, total| {
         step.bytes(done, total);
     })
-    .with_context(|| format!("{path} cannot be verified"))
+    .with_context(|| unusable(&options.file, "verified"))
     .input_code()?;
     step.clear();
     match json {
         true => output::print_json(&report)?,
         false => output::print(&report.render())?,
     }
-    let (failed, all) = (report.count(State::Failed), report.checks.len());
-    if !report.holds {
-        let what = format!("{path} does not hold: {failed} of {all} checks failed");
-        return Err(anyhow::anyhow!(what)).code(Code::Refused);
+    match report.holds {
+        true => Ok(()),
+        false => Err(refusal(&report)).code(Code::Refused),
     }
-    Ok(())
+}
+
+/// How much does not hold, and the first thing of it.
+fn refusal(report: &Report) -> anyhow::Error {
+    let (failed, all) = (report.count(State::Failed), report.checks.len());
+    let (state, how_much) = match failed {
+        0 => (
+            State::NotChecked,
+            "nothing of it could be checked".to_owned(),
+        ),
+        _ => (State::Failed, format!("{failed} of {all} checks failed")),
+    };
+    let headline = format!("{} does not hold: {how_much}", report.path);
+    let Some(first) = report.checks.iter().find(|check| check.state == state) else {
+        return anyhow::anyhow!(headline);
+    };
+    let found = first
+        .breaks
+        .first()
+        .map_or(&first.detail, |found| &found.what);
+    let parts = [&first.within, &first.object, &first.check, found];
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    let first: Vec<&str> = parts.map(String::as_str).collect();
+    anyhow::anyhow!(first.join(": ")).context(headline)
 }

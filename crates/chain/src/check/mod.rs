@@ -17,11 +17,11 @@ mod uki;
 
 use std::path::Path;
 
-use contract::out;
+use contract::{esp, out};
 
 use crate::files::Files;
 use crate::kind::{Kind, recognise};
-use crate::report::{Break, Report};
+use crate::report::{Break, Report, State};
 use crate::{Error, Owner, Part, Progress};
 
 /// Bytes read, told to whoever shows progress.
@@ -53,6 +53,13 @@ pub(crate) struct Context<'a, 'b> {
 /// Only when it cannot be opened, or is no format that is known here: whatever is wrong with
 /// what is in it stands in the report.
 pub fn verify(path: &Path, owner: &Owner, progress: Progress<'_>) -> Result<Report, Error> {
+    let mut report = examine(path, owner, progress)?;
+    // What nothing vouches for does not hold.
+    report.holds &= report.count(State::Ok) > 0;
+    Ok(report)
+}
+
+fn examine(path: &Path, owner: &Owner, progress: Progress<'_>) -> Result<Report, Error> {
     let shown = path.display().to_string();
     let mut meter = Meter {
         done: 0,
@@ -86,6 +93,17 @@ fn folder(path: &Path, shown: &str, owner: &Owner, meter: &mut Meter<'_>) -> Res
         what: shown.to_owned(),
         source,
     };
+    // One of them is enough: what is missing beside it is a finding.
+    let ours = [out::UKI, out::DISK, esp::MANIFEST];
+    if !ours
+        .iter()
+        .any(|name| path.join(name).symlink_metadata().is_ok())
+    {
+        return Err(Error::NotARelease {
+            what: shown.to_owned(),
+            problem: "none of kernel.efi, disk.img and release.json is in it",
+        });
+    }
     for entry in std::fs::read_dir(path).map_err(unreadable)? {
         meter.total += entry
             .and_then(|e| e.metadata())

@@ -127,7 +127,7 @@ fn image_alone(
         Ok(Some(tree)) => tree,
         Ok(None) => {
             let why = "there is no hash tree: nothing says what its bytes should be";
-            context.report.not_checked(name, what, why);
+            context.report.failed(name, what, Break::of(name, why));
             return;
         }
         Err(error) => {
@@ -137,7 +137,9 @@ fn image_alone(
     };
     let Some(root_hash) = root_hash else {
         let why = format!("{beside} beside it holds no root hash of 64 hex digits");
-        context.report.not_checked(name, "every block", why);
+        context
+            .report
+            .failed(name, "every block", Break::of(name, why));
         return;
     };
     let shape = Shape {

@@ -120,17 +120,22 @@ fn folder(path: &Path) -> Result<Facts, Error> {
     names.sort();
     let (mut files, mut other_files, mut size) = (Vec::new(), Vec::new(), 0);
     for name in names {
-        let mut part = Part::open(&path.join(&name))?;
-        size += part.size();
         let shown = name.to_string_lossy().into_owned();
-        match look(&mut part, false) {
-            Ok(facts) => files.push(Facts {
-                path: shown,
-                ..facts
-            }),
-            Err(Error::Unknown { .. }) => other_files.push(shown),
+        let looked = Part::named(&shown, &path.join(&name)).and_then(|mut part| {
+            size += part.size();
+            look(&mut part, false)
+        });
+        match looked {
+            Ok(facts) => files.push(facts),
+            Err(Error::Unknown { .. } | Error::Empty(_)) => other_files.push(shown),
             Err(error) => other_files.push(format!("{shown} ({error})")),
         }
+    }
+    if files.is_empty() {
+        return Err(Error::NotARelease {
+            what: path.display().to_string(),
+            problem: "no file in it has a format that is known here",
+        });
     }
     Ok(Facts {
         path: path.display().to_string(),

@@ -231,38 +231,6 @@ fn a_second_program_on_the_disk_is_named() {
     );
 }
 
-#[test]
-fn what_cannot_be_looked_at_is_said_plainly() {
-    let place = Place::new();
-    place.write("text", "neither here nor there");
-    place.write("empty", "");
-    let cases: &[(&[&str], i32, &[&str])] = &[
-        (&["verify"], 6, &["out", "No such file"]),
-        (&["inspect", "absent"], 6, &["absent", "No such file"]),
-        (
-            &["inspect", "text"],
-            3,
-            &["text", "none of the formats", "neither here"],
-        ),
-        (&["verify", "text"], 3, &["none of the formats"]),
-        (&["inspect", "empty"], 3, &["none of the formats"]),
-        (
-            &["verify", "text", "--keys", "absent"],
-            5,
-            &["absent/db.crt", "--keys"],
-        ),
-        (
-            &["verify", "text", "--certificate", "text"],
-            5,
-            &["no certificate"],
-        ),
-    ];
-    for (arguments, code, words) in cases {
-        let ran = place.sealboot(arguments);
-        ran.check(&format!("{arguments:?}"), *code, words);
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 

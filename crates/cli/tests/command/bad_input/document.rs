@@ -14,7 +14,7 @@ pub(crate) struct Entry {
 }
 
 /// All sections, in order. Each is written by the test of its topic.
-const TOPICS: [&str; 11] = [
+const TOPICS: [&str; 12] = [
     "Configuration",
     "Keys",
     "Downloads",
@@ -23,6 +23,7 @@ const TOPICS: [&str; 11] = [
     "Root, firmware, UKI",
     "Folders and surroundings",
     "Virtual machine",
+    "Looking inside",
     "Writing an image",
     "Disks",
     "Disks that fail",

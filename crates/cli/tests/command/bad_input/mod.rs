@@ -7,6 +7,7 @@ mod concurrent;
 mod configuration;
 mod document;
 mod folders;
+mod inside;
 mod kernel;
 mod keys;
 mod machine;
@@ -88,6 +89,14 @@ fn again(line: &str) -> Option<&'static str> {
         (
             "sealboot write",
             Some("sealboot build -q && sealboot write fresh.img"),
+        ),
+        (
+            "sealboot inspect",
+            Some("sealboot build -q && sealboot inspect"),
+        ),
+        (
+            "sealboot verify",
+            Some("sealboot build -q && sealboot verify"),
         ),
         ("sealboot build", Some("sealboot build")),
     ];
