@@ -1,5 +1,6 @@
 //! The command itself: what it prints, how it ends, and what it leaves behind.
 
+mod altered;
 mod bad_input;
 mod chain;
 mod keys;

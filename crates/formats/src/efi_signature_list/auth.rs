@@ -77,6 +77,15 @@ pub fn read_auth(bytes: &[u8]) -> Result<Auth, Error> {
             expected: "0x0200, 0x0ef1, PKCS#7 (4aafd29d-68df-49ee-8aa9-347d375665a7)",
         });
     }
+    // UEFI 2.10, section 8.2.2: these fields of the time are zero.
+    let unused = header.time.get(7..).unwrap_or_default();
+    if unused.iter().any(|byte| *byte != 0) {
+        return Err(Error::Value {
+            what: "time's fields behind the second",
+            found: unused.escape_ascii().to_string(),
+            expected: "zeros",
+        });
+    }
     let length = header.length.get() as usize;
     let size = length.checked_sub(size_of::<AuthHeader>() - TIME_SIZE);
     let (signed_data, data) = size

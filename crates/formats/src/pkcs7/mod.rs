@@ -13,7 +13,7 @@ mod format;
 mod reader;
 mod writer;
 
-pub use format::{CONTENT_TYPE, DATA, MESSAGE_DIGEST, SHA256, SIGNED_DATA};
+pub use format::{CONTENT_TYPE, DATA, MESSAGE_DIGEST, RSA, SHA256, SHA256_WITH_RSA, SIGNED_DATA};
 pub(crate) use format::{element, elements};
 pub use reader::{CertificateFields, SignedMessage, SignerInfo, read, read_certificate};
 pub(crate) use writer::{Content, content_info, digest_algorithm, signed_data};

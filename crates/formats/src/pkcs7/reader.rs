@@ -7,7 +7,9 @@ use der::{Decode, Encode, Tag, Tagged};
 use sha2::{Digest, Sha256};
 
 use super::Error;
-use super::format::{DATA, MESSAGE_DIGEST, SHA256, SIGNED_DATA, elements, explicit};
+use super::format::{
+    DATA, MESSAGE_DIGEST, RSA, SHA256, SHA256_WITH_RSA, SIGNED_DATA, elements, explicit,
+};
 
 /// What a certificate says about whose it is. All fields are DER as it stands there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub struct SignerInfo {
     pub digest_algorithm: ObjectIdentifier,
     /// The SET OF attributes, DER, as it was signed; `None` when the content itself was.
     pub attributes: Option<Vec<u8>>,
+    /// Signature algorithm.
+    pub signature_algorithm: ObjectIdentifier,
     /// The signature's bytes.
     pub signature: Vec<u8>,
 }
@@ -129,11 +133,11 @@ impl SignerInfo {
     }
 }
 
-/// Reads a SignedData, with or without a ContentInfo around it.
+/// Reads a SignedData, with or without a ContentInfo around it. As strict as the verifiers that a
+/// signature is made for: what one of them would not take is an error here.
 pub fn read(bytes: &[u8]) -> Result<SignedMessage, Error> {
     const WHAT: &str = "the PKCS#7 signature";
-    let outer = any(bytes, WHAT)?;
-    let mut parts = Parts::new(outer.value(), WHAT)?;
+    let mut parts = Parts::new(sequence(bytes, WHAT)?.value(), WHAT)?;
     let inner;
     if parts.peek() == Some(Tag::ObjectIdentifier) {
         let found = parts.oid()?;
@@ -144,16 +148,21 @@ pub fn read(bytes: &[u8]) -> Result<SignedMessage, Error> {
                 expected: "signedData, 1.2.840.113549.1.7.2,",
             });
         }
-        inner = any(parts.next(explicit(0))?.value(), WHAT)?;
+        inner = sequence(parts.next(explicit(0))?.value(), WHAT)?;
+        parts.end()?;
         parts = Parts::new(inner.value(), WHAT)?;
     }
 
     // SignedData: version, digestAlgorithms, contentInfo, certificates, crls, signerInfos.
-    parts.next(Tag::Integer)?;
-    parts.next(Tag::Set)?;
+    parts.version()?;
+    let digests = elements(parts.next(Tag::Set)?.value(), WHAT)?
+        .into_iter()
+        .map(|digest| algorithm(digest, WHAT))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut info = Parts::new(parts.next(Tag::Sequence)?.value(), WHAT)?;
     let content_type = info.oid()?;
     let content = info.optional(explicit(0)).map(|any| any.value().to_vec());
+    info.end()?;
     let certificates = match parts.optional(explicit(0)) {
         Some(set) => elements(set.value(), WHAT)?
             .into_iter()
@@ -164,8 +173,9 @@ pub fn read(bytes: &[u8]) -> Result<SignedMessage, Error> {
     parts.optional(explicit(1));
     let signers = elements(parts.next(Tag::Set)?.value(), WHAT)?
         .into_iter()
-        .map(|signer| read_signer(signer.value()))
+        .map(|signer| read_signer(signer, &digests))
         .collect::<Result<_, _>>()?;
+    parts.end()?;
     Ok(SignedMessage {
         content_type,
         content,
@@ -174,25 +184,39 @@ pub fn read(bytes: &[u8]) -> Result<SignedMessage, Error> {
     })
 }
 
-fn read_signer(bytes: &[u8]) -> Result<SignerInfo, Error> {
+/// `digests`: the algorithms that the SignedData names. OpenSSL, and so firmware, looks for the
+/// signer's among them.
+fn read_signer(signer: AnyRef<'_>, digests: &[ObjectIdentifier]) -> Result<SignerInfo, Error> {
     const WHAT: &str = "the PKCS#7 SignerInfo";
-    let mut parts = Parts::new(bytes, WHAT)?;
-    parts.next(Tag::Integer)?;
+    let mut parts = Parts::new(tagged(signer, Tag::Sequence, WHAT)?.value(), WHAT)?;
+    parts.version()?;
     let mut certificate = Parts::new(parts.next(Tag::Sequence)?.value(), WHAT)?;
     let issuer = der(certificate.next(Tag::Sequence)?, WHAT)?;
     let serial = certificate.next(Tag::Integer)?.value().to_vec();
-    let digest_algorithm = Parts::new(parts.next(Tag::Sequence)?.value(), WHAT)?.oid()?;
+    certificate.end()?;
+    let digest_algorithm = algorithm(parts.next(Tag::Sequence)?, WHAT)?;
+    if !digests.contains(&digest_algorithm) {
+        return Err(Error::Value {
+            what: "the PKCS#7 digest algorithms",
+            found: "another one than the signer's".to_owned(),
+            expected: "that one, too,",
+        });
+    }
     let attributes = parts.optional(explicit(0));
     let attributes = attributes
         .map(|any| super::element(Tag::Set, &[any.value()]))
         .transpose()?;
-    parts.next(Tag::Sequence)?;
+    let signature_algorithm = algorithm(parts.next(Tag::Sequence)?, WHAT)?;
     let signature = parts.next(Tag::OctetString)?.value().to_vec();
+    // Attributes that are not signed.
+    parts.optional(explicit(1));
+    parts.end()?;
     Ok(SignerInfo {
         issuer,
         serial,
         digest_algorithm,
         attributes,
+        signature_algorithm,
         signature,
     })
 }
@@ -223,6 +247,18 @@ pub fn read_certificate(bytes: &[u8]) -> Result<CertificateFields, Error> {
         // The first byte counts unused bits: always 0 in a signature.
         signature: signature.value().get(1..).unwrap_or_default().to_vec(),
     })
+}
+
+/// The algorithm of an AlgorithmIdentifier. Those that are used here have no parameters: NULL, or
+/// nothing (RFC 3279, section 2.2.1; RFC 5754, section 2).
+fn algorithm(any: AnyRef<'_>, what: &'static str) -> Result<ObjectIdentifier, Error> {
+    let mut parts = Parts::new(tagged(any, Tag::Sequence, what)?.value(), what)?;
+    let id = parts.oid()?;
+    if [SHA256, RSA, SHA256_WITH_RSA].contains(&id) {
+        parts.optional(Tag::Null);
+        parts.end()?;
+    }
+    Ok(id)
 }
 
 /// The elements of a SEQUENCE, taken one after the other.
@@ -258,6 +294,29 @@ impl<'a> Parts<'a> {
         })
     }
 
+    /// The version that PKCS#7 has.
+    fn version(&mut self) -> Result<(), Error> {
+        match self.next(Tag::Integer)?.value() {
+            [1] => Ok(()),
+            found => Err(Error::Value {
+                what: self.what,
+                found: format!("version {}", found.escape_ascii()),
+                expected: "version 1",
+            }),
+        }
+    }
+
+    /// Nothing follows.
+    fn end(&mut self) -> Result<(), Error> {
+        match self.peek() {
+            None => Ok(()),
+            Some(found) => Err(Error::Der {
+                what: self.what,
+                source: found.unexpected_error(None).into(),
+            }),
+        }
+    }
+
     fn oid(&mut self) -> Result<ObjectIdentifier, Error> {
         let what = self.what;
         let any = self.next(Tag::ObjectIdentifier)?;
@@ -268,6 +327,17 @@ impl<'a> Parts<'a> {
 
 fn any<'a>(bytes: &'a [u8], what: &'static str) -> Result<AnyRef<'a>, Error> {
     AnyRef::from_der(bytes).map_err(|source| Error::Der { what, source })
+}
+
+fn sequence<'a>(bytes: &'a [u8], what: &'static str) -> Result<AnyRef<'a>, Error> {
+    tagged(any(bytes, what)?, Tag::Sequence, what)
+}
+
+fn tagged<'a>(any: AnyRef<'a>, tag: Tag, what: &'static str) -> Result<AnyRef<'a>, Error> {
+    match any.tag().assert_eq(tag) {
+        Ok(_) => Ok(any),
+        Err(source) => Err(Error::Der { what, source }),
+    }
 }
 
 fn der(any: AnyRef<'_>, what: &'static str) -> Result<Vec<u8>, Error> {

@@ -22,6 +22,15 @@ pub enum VerifyError {
         /// How many signatures there are.
         found: usize,
     },
+    /// Firmware and openssl look for the certificate in the signature.
+    #[error("the certificate in the signature is damaged, or missing")]
+    NoCertificate,
+    /// Made with other algorithms than all verifiers take.
+    #[error("the signature's algorithm is {0}; RSA is needed")]
+    Algorithm(String),
+    /// It brings content of its own, or is not about plain bytes.
+    #[error("the signature is not a detached one of plain data")]
+    NotDetached,
     /// The image was changed after it was signed.
     #[error(
         "the image's digest is {found}, its signature is for {signed}: it was changed after signing"
@@ -50,6 +59,9 @@ pub fn verify_detached(
 ) -> Result<(), VerifyError> {
     let message = pkcs7::read(signature)?;
     let signer = signer_of(&message, certificate)?;
+    if message.content.is_some() || message.content_type != pkcs7::DATA {
+        return Err(VerifyError::NotDetached);
+    }
     verify(certificate, &signer.message(content)?, &signer.signature)
 }
 
@@ -78,8 +90,9 @@ pub fn verify_image_digest(
 ) -> Result<(), VerifyError> {
     for signature in signatures {
         let message = pkcs7::read(signature)?;
-        let Ok(signer) = signer_of(&message, certificate) else {
-            continue;
+        let signer = match signer_of(&message, certificate) {
+            Err(VerifyError::NotSigned { .. }) => continue,
+            other => other?,
         };
         let (signed, content) = authenticode::signed_digest(&message)?;
         verify(certificate, &signer.message(&content)?, &signer.signature)?;
@@ -93,6 +106,7 @@ pub fn verify_image_digest(
     Err(VerifyError::NotSigned { found })
 }
 
+/// The signer that the certificate names. The certificate must be in the message, byte for byte.
 fn signer_of<'a>(
     message: &'a pkcs7::SignedMessage,
     certificate: &[u8],
@@ -100,9 +114,17 @@ fn signer_of<'a>(
     let fields = pkcs7::read_certificate(certificate)?;
     let found = message.signers.len();
     let mut signers = message.signers.iter();
-    signers
+    let signer = signers
         .find(|s| s.issuer == fields.issuer && s.serial == fields.serial)
-        .ok_or(VerifyError::NotSigned { found })
+        .ok_or(VerifyError::NotSigned { found })?;
+    if ![pkcs7::RSA, pkcs7::SHA256_WITH_RSA].contains(&signer.signature_algorithm) {
+        let algorithm = signer.signature_algorithm.to_string();
+        return Err(VerifyError::Algorithm(algorithm));
+    }
+    match message.certificates.iter().any(|der| der == certificate) {
+        true => Ok(signer),
+        false => Err(VerifyError::NoCertificate),
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
