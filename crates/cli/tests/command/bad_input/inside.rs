@@ -45,10 +45,9 @@ fn partition_too_long(place: &Place) {
     place.write("release/disk.img", disk);
 }
 
-/// Lets a cluster of the first file be followed by itself, in both tables.
+/// Lets the root directory's cluster be followed by itself, in both tables.
 fn cluster_loop(place: &Place) {
-    /// Behind those of the directories.
-    const CLUSTER: usize = 12;
+    const CLUSTER: usize = 2;
     release(place);
     let mut disk = fs::read(place.path("release/disk.img")).unwrap();
     let volume = 1 << 20;
@@ -56,7 +55,6 @@ fn cluster_loop(place: &Place) {
     let size = number(&disk, volume + 36, 4) * 512;
     for table in [fat, fat + size] {
         let entry = table + 4 * CLUSTER;
-        assert_eq!(number(&disk, entry, 4), CLUSTER + 1, "no file is there");
         disk[entry..entry + 4].copy_from_slice(&(CLUSTER as u32).to_le_bytes());
     }
     place.write("release/disk.img", disk);
@@ -129,10 +127,10 @@ const ROWS: &[Row] = &[
     ("a variable that another certificate vouches for", nothing, "sealboot verify keys/db.auth --certificate keys/db.crt", REFUSED,
         &["db.auth does not hold: nothing of it could be checked", "--keys names a folder"]),
     // What was a release.
-    ("a UKI that is cut short", |p| cut_to_half(p, "release/kernel.efi"), "sealboot inspect release/kernel.efi", REFUSED,
-        &["kernel.efi", "the section .initrd"]),
-    ("a UKI that is cut short, to verify", |p| cut_to_half(p, "release/kernel.efi"), "sealboot verify release/kernel.efi", REFUSED,
-        &["kernel.efi: signed by the db certificate", ".initrd"]),
+    ("a UKI that is cut short", |p| { release(p); cut(p, "release/kernel.efi", 400); }, "sealboot inspect release/kernel.efi", REFUSED,
+        &["kernel.efi", "beyond the end of the file"]),
+    ("a UKI that is cut short, to verify", |p| { release(p); cut(p, "release/kernel.efi", 400); }, "sealboot verify release/kernel.efi", REFUSED,
+        &["kernel.efi: signed by the db certificate", "beyond the end of the file"]),
     ("a program that is no UKI and not signed", nothing, "sealboot verify stub/linuxx64.efi.stub", REFUSED,
         &["does not hold", "no signature by this certificate; 0 by others"]),
     ("an image that is cut short", |p| cut_to_half(p, "release/modules.squashfs"), "sealboot verify release", REFUSED,
@@ -149,6 +147,15 @@ const ROWS: &[Row] = &[
         &["partition table: one copy is sound", "behind the end of the disk"]),
     ("a partition behind the end of the disk", partition_too_long, "sealboot inspect release/disk.img", REFUSED,
         &["disk.img cannot be inspected", "partition 1"]),
-    ("a file on the disk that never ends", cluster_loop, "sealboot verify release/disk.img", REFUSED,
-        &["disk.img does not hold", "FAT tables"]),
 ];
+
+/// Its message counts clusters, which the size of init changes, so it is not in the document.
+#[test]
+fn a_folder_that_never_ends_does() {
+    let place = Place::new();
+    cluster_loop(&place);
+    let inspect = place.sealboot(&["inspect", "release/disk.img"]);
+    inspect.check("inspect", 0, &[]);
+    let verify = place.sealboot(&["verify", "release/disk.img"]);
+    verify.check("verify", REFUSED, &["disk.img does not hold", "FAT tables"]);
+}
