@@ -15,6 +15,9 @@ pub struct Boot {
     pub init: String,
     /// Arguments for it, after its own name.
     pub init_arguments: Vec<String>,
+    /// Where it starts, with what in its environment, and as whom.
+    #[serde(default)]
+    pub surroundings: Surroundings,
     /// How much of the images is read and checked before the root's init starts.
     pub check: Check,
     /// Whether the release starts while the firmware checks nothing.
@@ -23,6 +26,35 @@ pub struct Boot {
     pub execute: Execute,
     /// The kernel's command line, as the UKI holds it: see [`crate::cmdline::same`].
     pub command_line: String,
+}
+
+/// What the root's PID 1 finds around it. The default is what every init expects; a container image
+/// whose own command becomes PID 1 says something else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Surroundings {
+    /// All of its environment, `NAME=value`; when empty, it has the kernel's.
+    pub environment: Vec<String>,
+    /// The directory it starts in: an absolute path inside the root.
+    pub directory: String,
+    /// Its user.
+    pub user: u32,
+    /// Its group.
+    pub group: u32,
+    /// The other groups that it is in.
+    pub groups: Vec<u32>,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self {
+            environment: Vec::new(),
+            directory: "/".to_owned(),
+            user: 0,
+            group: 0,
+            groups: Vec::new(),
+        }
+    }
 }
 
 /// What is done when Secure Boot is off.
@@ -70,6 +102,9 @@ pub enum Error {
     /// The program's path is impossible.
     #[error("boot.json's init is {0:?}; an absolute path inside the root is needed")]
     Init(String),
+    /// The directory's path is impossible.
+    #[error("boot.json's directory is {0:?}; an absolute path inside the root is needed")]
+    Directory(String),
 }
 
 impl Boot {
@@ -78,6 +113,10 @@ impl Boot {
         let boot: Self = serde_json::from_slice(bytes)?;
         if !boot.init.starts_with('/') || boot.init.ends_with('/') || boot.init.contains('\0') {
             return Err(Error::Init(boot.init));
+        }
+        let directory = &boot.surroundings.directory;
+        if !directory.starts_with('/') || directory.contains('\0') {
+            return Err(Error::Directory(boot.surroundings.directory));
         }
         Ok(boot)
     }
@@ -123,6 +162,13 @@ mod tests {
             root: Root::ReadOnly,
             init: init.to_owned(),
             init_arguments: vec!["--quiet".to_owned()],
+            surroundings: Surroundings {
+                environment: vec!["PATH=/bin".to_owned()],
+                directory: "/srv".to_owned(),
+                user: 1000,
+                group: 100,
+                groups: vec![4, 7],
+            },
             check: Check::Full,
             secure_boot: SecureBoot::Required,
             execute: Execute::Signed,
@@ -134,6 +180,19 @@ mod tests {
     fn what_is_written_is_read() {
         let boot = boot("/sbin/init");
         assert_eq!(Boot::from_json(&boot.to_json()).unwrap(), boot);
+    }
+
+    #[test]
+    fn surroundings_need_not_be_said() {
+        let mut plain = boot("/sbin/init");
+        plain.surroundings = Surroundings::default();
+        let mut json: serde_json::Value = serde_json::from_slice(&plain.to_json()).unwrap();
+        json.as_object_mut().unwrap().remove("surroundings");
+        let read = Boot::from_json(json.to_string().as_bytes()).unwrap();
+        assert_eq!(read, plain);
+        plain.surroundings.directory = "srv".to_owned();
+        let error = Boot::from_json(&plain.to_json()).unwrap_err().to_string();
+        assert!(error.contains("directory is \"srv\""), "{error}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::path::Path;
 
 use contract::{root as places, running};
+use linux::process::Program;
 use linux::rooted;
 
 use crate::failure::Failure;
@@ -50,6 +51,14 @@ pub(crate) fn run(
         )
         .because(&error)
     };
+    let around = &boot.surroundings;
+    let program = Program {
+        path: &boot.init,
+        arguments: &boot.init_arguments,
+        environment: &around.environment,
+        directory: &around.directory,
+        user: (around.user, around.group, &around.groups),
+    };
     // /proc goes last: the targets are reached through it.
     let (proc, others): (Vec<_>, Vec<_>) =
         targets.iter().partition(|(from, _)| from.ends_with("proc"));
@@ -61,6 +70,6 @@ pub(crate) fn run(
     }
     machine
         .system
-        .hand_over(&root.path, &boot.init, &boot.init_arguments)
+        .hand_over(&root.path, &program)
         .map_err(trouble)
 }

@@ -18,6 +18,7 @@ use linux::Error;
 use linux::device_mapper::{Health, Verity};
 use linux::modules::Loaded;
 use linux::mount::Flags;
+use linux::process::Program;
 use linux::uevent::Heard;
 
 /// An image to be made a dm-verity device.
@@ -101,12 +102,7 @@ pub(crate) trait System: Send + Sync {
     fn health(&self, name: &str) -> Result<Option<Health>, Error>;
 
     /// Frees what the initramfs holds, makes `root` the root and becomes `program` in it.
-    fn hand_over(
-        &self,
-        root: &Path,
-        program: &str,
-        arguments: &[String],
-    ) -> Result<Infallible, Error>;
+    fn hand_over(&self, root: &Path, program: &Program<'_>) -> Result<Infallible, Error>;
     /// Lets a person read the screen.
     fn pause(&self, pause: Duration);
     /// Restarts the machine.

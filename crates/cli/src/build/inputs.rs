@@ -13,7 +13,7 @@ use source::layer::{LayerKind, TarFile};
 use source::tree::Tree;
 
 use super::plan::Plan;
-use super::{recovery, root};
+use super::{add, recovery, root};
 use crate::clock;
 use crate::config::{Follow, Recovery, Source, SourceKind};
 use crate::exit::{Code, Failure, WithCode};
@@ -77,6 +77,8 @@ pub fn gather(plan: &Plan, progress: &Progress) -> anyhow::Result<Inputs> {
             )
         })
         .transpose()?;
+    let mut root = merge(("root", "root.source"), base, &config.root.source)?;
+    add::apply(&mut root, &config.root.add)?;
     Ok(Inputs {
         kernel: merge(
             ("kernel", "kernel.source"),
@@ -84,7 +86,7 @@ pub fn gather(plan: &Plan, progress: &Progress) -> anyhow::Result<Inputs> {
             &config.kernel.source,
         )?,
         firmware,
-        root: merge(("root", "root.source"), base, &config.root.source)?,
+        root,
         stub: merge(("stub", "uki.stub"), Tree::new(), &config.uki.stub)?,
         os_release,
         microcode,
@@ -111,7 +113,7 @@ struct Supply<'a> {
 }
 
 /// A directory that an ordinary user filled, for a machine where root owns everything.
-const AS_ROOT: directory::Options = directory::Options {
+pub(super) const AS_ROOT: directory::Options = directory::Options {
     owner: directory::Owner::Root,
     mounts: directory::Mounts::Refuse,
 };

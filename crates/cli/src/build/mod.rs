@@ -1,5 +1,7 @@
 //! `sealboot build`: from a configuration to a signed release and its disk image.
 
+mod accounts;
+mod add;
 mod date;
 mod disk;
 mod images;
@@ -8,6 +10,7 @@ mod kernel;
 mod parts;
 mod plan;
 mod policy;
+mod program;
 mod recovery;
 mod release;
 mod root;

@@ -10,6 +10,7 @@ use source::tree::{self, Tree};
 
 use super::inputs::Inputs;
 use super::plan::Plan;
+use super::program::{self, Program};
 use super::{date, kernel, policy, root};
 use crate::exit::{Code, Failure, WithCode};
 use crate::progress::Progress;
@@ -36,6 +37,8 @@ pub struct Parts {
     pub modules: ChosenModules,
     /// The content of each image, in the order in which init maps them.
     pub images: Vec<(ImageName, Tree)>,
+    /// What becomes the root's PID 1.
+    pub program: Program,
     /// systemd-stub.
     pub stub: Vec<u8>,
     /// os-release(5) for the UKI.
@@ -84,8 +87,9 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
     if let Some(tree) = &inputs.firmware {
         images.push((ImageName::Firmware, firmware(tree)?));
     }
-    root::complete(&mut inputs.root, &kernel.version).input_code()?;
-    root::check_init(&inputs.root, &config.root.init)?;
+    let program = program::settle(&config.root, &inputs.root, None)?;
+    let directory = &program.surroundings.directory;
+    root::complete(&mut inputs.root, &kernel.version, directory).input_code()?;
     images.push((ImageName::Root, inputs.root));
 
     let named = inputs.os_release;
@@ -100,6 +104,7 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
         command_line,
         modules,
         images,
+        program,
     })
 }
 

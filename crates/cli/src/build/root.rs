@@ -1,9 +1,6 @@
 //! What a root made of packages lacks to be a machine's root, added without running a script.
 
-use anyhow::Context;
-use source::tree::{Error, Node, Tree};
-
-use crate::exit::{Code, WithCode};
+use source::tree::{Error, Tree};
 
 /// Links that Debian's base-files package brings: everything lives in `usr` (UAPI group, Linux
 /// file system hierarchy). Packages without base-files need them all the same, for the program
@@ -33,36 +30,23 @@ pub fn merged_usr(tree: &mut Tree) -> Result<(), Error> {
     Ok(())
 }
 
-/// Places that init mounts at and that programs expect. What is there stays as it is.
-pub fn complete(tree: &mut Tree, kernel: &str) -> Result<(), Error> {
+/// Places that init mounts at, that it starts `directory`'s program in, and that programs expect. What
+/// is there stays as it is.
+pub fn complete(tree: &mut Tree, kernel: &str, directory: &str) -> Result<(), Error> {
     let mount_points = contract::root::mount_points(kernel)
         .into_iter()
         .map(|place| (place, 0o755));
     let directories = DIRECTORIES
         .iter()
         .map(|(place, mode)| ((*place).to_owned(), *mode));
-    for (place, mode) in mount_points.chain(directories) {
+    let start = [(directory.to_owned(), 0o755)];
+    for (place, mode) in mount_points.chain(directories).chain(start) {
         let real = tree.resolve(&place);
         if !real.is_ok_and(|real| tree.get(real).is_some()) {
             tree.add_dir(place, mode)?;
         }
     }
     Ok(())
-}
-
-/// Whether the program that is to become PID 1 is there and can be started.
-pub fn check_init(tree: &Tree, init: &str) -> anyhow::Result<()> {
-    let real = tree
-        .resolve(init)
-        .with_context(|| format!("root.init is {init}, and root.source does not have it"))
-        .code(Code::Missing)?;
-    let mode = |node: &Node| node.content().map(|_| node.metadata.mode);
-    let what = match tree.get(&real).and_then(mode) {
-        Some(mode) if mode & 0o111 != 0 => return Ok(()),
-        Some(mode) => format!("has mode {mode:o} and cannot be run; chmod +x it"),
-        None => "is no regular file".to_owned(),
-    };
-    Err(anyhow::anyhow!("root.init is {init}, which {what}")).code(Code::Refused)
 }
 
 #[cfg(test)]
@@ -73,10 +57,11 @@ mod tests {
     fn mount_points_follow_the_merged_usr() {
         let mut tree = Tree::new();
         merged_usr(&mut tree).unwrap();
-        complete(&mut tree, "6.12").unwrap();
+        complete(&mut tree, "6.12", "/srv").unwrap();
         assert!(tree.get("usr/lib/modules/6.12").unwrap().is_directory());
         assert!(tree.get("lib").unwrap().symlink().is_some());
         assert_eq!(tree.get("tmp").unwrap().metadata.mode, 0o1777);
+        assert!(tree.get("srv").unwrap().is_directory());
     }
 
     #[test]
@@ -85,7 +70,7 @@ mod tests {
         tree.add_dir("proc", 0o555).unwrap();
         tree.add_symlink("etc", "usr/etc").unwrap();
         tree.add_dir("usr/etc", 0o700).unwrap();
-        complete(&mut tree, "6.12").unwrap();
+        complete(&mut tree, "6.12", "/srv").unwrap();
         assert_eq!(tree.get("proc").unwrap().metadata.mode, 0o555);
         assert_eq!(tree.get("usr/etc").unwrap().metadata.mode, 0o700);
     }

@@ -43,6 +43,9 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Config, Wrong> {
     for source in sources(&mut config) {
         source.anchor(folder);
     }
+    for add in &mut config.root.add {
+        add.anchor(folder);
+    }
     let paths = [&mut config.uki.os_release, &mut config.uki.microcode];
     for path in paths
         .into_iter()
@@ -110,6 +113,11 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
             }
         }
     }
+    for (index, add) in config.root.add.iter().enumerate() {
+        if let Some(what) = add.mistake() {
+            return Some(("root.add", format!("entry {}: {what}", index + 1)));
+        }
+    }
     if let Some(what) = config.recovery.wrong_key() {
         return Some(("recovery.authorized_keys", what));
     }
@@ -119,6 +127,9 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
         let mirror = mirror.as_deref().unwrap_or("http://");
         mirror.starts_with("http://") || mirror.starts_with("https://")
     };
+    let is_absolute =
+        |path: &Option<String>| path.as_ref().is_none_or(|path| path.starts_with('/'));
+    let is_variable = |word: &str| word.find('=').is_some_and(|at| at > 0) && !word.contains('\0');
     let url_rule = "an address that starts with http:// or https:// is needed";
     let rows = [
         (
@@ -159,8 +170,18 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
         ),
         (
             "root.init",
-            config.root.init.starts_with('/'),
+            is_absolute(&config.root.init),
             "an absolute path is needed",
+        ),
+        (
+            "root.directory",
+            is_absolute(&config.root.directory),
+            "an absolute path is needed",
+        ),
+        (
+            "root.environment",
+            config.root.environment.iter().all(|word| is_variable(word)),
+            "each entry must be NAME=value",
         ),
         (
             "initrd.level",

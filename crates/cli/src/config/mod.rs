@@ -1,11 +1,13 @@
 //! `sealboot.toml`: the one file that describes a release. Every field has a default, so an
 //! empty file, or none, is the built-in release.
 
+mod add;
 mod load;
 mod mistake;
 mod recovery;
 mod source;
 
+pub use add::Add;
 pub use load::{load, print};
 pub use recovery::Recovery;
 pub use source::{Follow, Source, SourceKind};
@@ -98,12 +100,28 @@ pub struct Firmware {
 pub struct Root {
     /// Layers of the root filesystem, lowest first.
     pub source: Vec<Source>,
+    /// What is added to them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub add: Vec<Add>,
     /// `read-only`, or `overlay`: changes go to memory and are gone after a restart.
     pub mode: boot::Root,
-    /// Program that becomes PID 1.
-    pub init: String,
+    /// Program that becomes PID 1. When not set: the init that the root has (`/sbin/init`, systemd
+    /// and others), else the command of the container image that it is made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<String>,
     /// Its arguments.
     pub arguments: Vec<String>,
+    /// All of its environment, `NAME=value`. When empty: what the kernel or the container image
+    /// gives it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub environment: Vec<String>,
+    /// Directory that it starts in. When not set: that of the container image, else `/`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// User that it is, as a name or number, with a group if wanted: `app`, `1000:1000`. When not
+    /// set: that of the container image, else root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
 }
 
 /// `[initrd]`
@@ -245,9 +263,13 @@ impl Default for Root {
     fn default() -> Self {
         Self {
             source: vec![Source::recovery()],
+            add: Vec::new(),
             mode: boot::Root::ReadOnly,
-            init: "/sbin/init".to_owned(),
+            init: None,
             arguments: Vec::new(),
+            environment: Vec::new(),
+            directory: None,
+            user: None,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use linux::device_mapper::{Control, Health};
 use linux::modules::Loaded;
 use linux::mount::Flags;
+use linux::process::Program;
 use linux::tty::Consoles;
 use linux::uevent::{Heard, Listener};
 use linux::watchdog::{self, Watchdog};
@@ -168,19 +169,14 @@ impl System for Kernel {
         Control::open()?.health(name)
     }
 
-    fn hand_over(
-        &self,
-        root: &Path,
-        program: &str,
-        arguments: &[String],
-    ) -> Result<Infallible, Error> {
+    fn hand_over(&self, root: &Path, program: &Program<'_>) -> Result<Infallible, Error> {
         free_initramfs(Path::new("/"));
         mount::switch_root(root)?;
         let console = Path::new("/dev/console");
         if let Ok(console) = OpenOptions::new().read(true).write(true).open(console) {
             linux::tty::take_as_standard_streams(&console)?;
         }
-        Err(linux::process::exec(program, arguments))
+        Err(linux::process::exec(program))
     }
 
     fn pause(&self, pause: Duration) {

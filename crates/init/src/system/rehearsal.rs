@@ -24,6 +24,7 @@ use linux::Error;
 use linux::device_mapper::Health;
 use linux::modules::Loaded;
 use linux::mount::Flags;
+use linux::process::Program;
 use linux::uevent::{Heard, Uevent};
 
 use super::{Mapping, System};
@@ -285,18 +286,23 @@ impl System for Rehearsal {
         Ok(Some(Health::Verified))
     }
 
-    fn hand_over(
-        &self,
-        root: &Path,
-        program: &str,
-        arguments: &[String],
-    ) -> Result<Infallible, Error> {
-        self.would(&format!(
-            "start {program} {} in {}",
-            arguments.join(" "),
-            root.display()
-        ));
-        self.allow("cannot start", program)?;
+    fn hand_over(&self, root: &Path, program: &Program<'_>) -> Result<Infallible, Error> {
+        let Program {
+            path,
+            arguments,
+            environment,
+            directory,
+            user: (user, group, groups),
+        } = program;
+        if (*directory, *user) != ("/", 0) || !environment.is_empty() {
+            let environment = environment.join(" ");
+            self.would(&format!(
+                "be user {user}:{group} {groups:?} in {directory} with {environment}"
+            ));
+        }
+        let (arguments, root) = (arguments.join(" "), root.display());
+        self.would(&format!("start {path} {arguments} in {root}"));
+        self.allow("cannot start", path)?;
         std::process::exit(0)
     }
 

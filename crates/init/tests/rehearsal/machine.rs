@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
-use contract::boot::{Boot, Check, Execute, Root, RootHashSignatures, SecureBoot};
+use contract::boot::{Boot, Check, Execute, Root, RootHashSignatures, SecureBoot, Surroundings};
 use contract::esp;
 use contract::manifest::{Image, ImageName, Manifest};
 use formats::gpt::{Layout, Partition, SectorSize};
@@ -57,6 +57,7 @@ pub fn boot() -> Boot {
         root: Root::ReadOnly,
         init: "/sbin/init".to_owned(),
         init_arguments: vec!["--one".to_owned()],
+        surroundings: Surroundings::default(),
         check: Check::Full,
         secure_boot: SecureBoot::Optional,
         execute: Execute::Any,

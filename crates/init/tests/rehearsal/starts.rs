@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use contract::boot::{Boot, Check, Root, RootHashSignatures};
+use contract::boot::{Boot, Check, Root, RootHashSignatures, Surroundings};
 
 use crate::machine::{GUID, KERNEL, Machine, boot, manifest, steady};
 
@@ -154,4 +154,25 @@ fn a_watchdog_runs_until_the_hand_over() {
     let outcome = machine.start();
     assert!(outcome.started(), "{}", outcome.said);
     assert!(outcome.said.contains("no watchdog: cannot start watchdog"));
+}
+
+#[test]
+fn a_containers_command_starts_as_its_image_says() {
+    let machine = Machine::good();
+    let around = Surroundings {
+        environment: vec!["PATH=/bin".to_owned(), "A=b c".to_owned()],
+        directory: "/srv".to_owned(),
+        user: 1000,
+        group: 100,
+        groups: vec![4, 7],
+    };
+    let of_a_container = Boot {
+        surroundings: around,
+        ..boot()
+    };
+    machine.write("boot.json", of_a_container.to_json());
+    let outcome = machine.start();
+    let expected = "would be user 1000:100 [4, 7] in /srv with PATH=/bin A=b c\n\
+                    would start /sbin/init --one in /sysroot";
+    assert!(outcome.said.contains(expected), "{}", outcome.said);
 }

@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 
 use contract::recovery::{LOGS, SERVICES, Service};
 use linux::Error;
+use linux::process::Program;
 
 /// Becomes the service of that name; returns only when that fails. Nothing for an unknown name.
 pub fn run(name: &str) -> Option<Error> {
@@ -16,7 +17,10 @@ pub fn run(name: &str) -> Option<Error> {
         .iter()
         .map(|word| (*word).to_owned())
         .collect();
-    Some(linux::process::exec(service.program, &arguments))
+    Some(linux::process::exec(&Program::of_root(
+        service.program,
+        &arguments,
+    )))
 }
 
 fn log_to_file(service: &Service) -> Result<(), Error> {

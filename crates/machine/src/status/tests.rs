@@ -548,6 +548,7 @@ fn boot_settings(execute: boot::Execute) -> boot::Boot {
         root: boot::Root::ReadOnly,
         init: "/sbin/init".to_owned(),
         init_arguments: Vec::new(),
+        surroundings: boot::Surroundings::default(),
         check: boot::Check::Full,
         secure_boot: boot::SecureBoot::Optional,
         execute,

@@ -114,11 +114,16 @@ impl Tree {
         &self.nodes[id.0].node
     }
 
+    /// The same, to be changed in place. What it is (its kind) is best left alone where it is a
+    /// directory with something in it. An id of another tree is none here.
+    pub fn node_mut(&mut self, id: NodeId) -> Option<&mut Node> {
+        self.nodes.get_mut(id.0).map(|slot| &mut slot.node)
+    }
+
     /// A node, to be changed in place. What it is (its kind) is best left alone where it is a
     /// directory with something in it.
     pub fn get_mut(&mut self, path: impl AsRef<[u8]>) -> Option<&mut Node> {
-        let id = self.id(path)?;
-        self.nodes.get_mut(id.0).map(|slot| &mut slot.node)
+        self.node_mut(self.id(path)?)
     }
 
     /// How many paths name this node: more than 1 for hard links.
