@@ -7,6 +7,7 @@ mod disk;
 mod images;
 mod inputs;
 mod kernel;
+mod missing;
 mod parts;
 mod plan;
 mod policy;

@@ -3,12 +3,14 @@
 
 use anyhow::Context;
 use artifact::initrd::ChosenModules;
+use contract::boot;
 use contract::manifest::ImageName;
 use sha2::{Digest, Sha256};
 use source::kernel::{Kernel, Storage};
 use source::tree::{self, Tree};
 
 use super::inputs::Inputs;
+use super::missing::{self, Look};
 use super::plan::Plan;
 use super::program::{self, Program};
 use super::{date, kernel, policy, root};
@@ -89,6 +91,18 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
     }
     let program = program::settle(&config.root, &inputs.root, None)?;
     let directory = &program.surroundings.directory;
+    let look = Look {
+        tree: &inputs.root,
+        program: &program,
+        writable: config.root.mode == boot::Root::Overlay,
+        command_line: &command_line,
+    };
+    // The recovery system is complete, and lets nobody log in with a password on purpose.
+    if !config.root.source.iter().any(|source| source.recovery) {
+        for line in missing::missing(&look) {
+            progress.say(&format!("  note: root: {line}"));
+        }
+    }
     root::complete(&mut inputs.root, &kernel.version, directory).input_code()?;
     images.push((ImageName::Root, inputs.root));
 
