@@ -1,5 +1,6 @@
 //! The untrusted outside world, turned into checked values.
 
+pub mod alpine;
 pub mod debian;
 mod digits;
 pub mod directory;

@@ -1,0 +1,5 @@
+//! Alpine packages.
+
+mod version;
+
+pub use version::{NotAVersion, Version};
