@@ -1,5 +1,6 @@
 //! Every format and every archive against the tools that others use: one module a topic.
 
+mod alpine;
 mod cpio;
 mod debian;
 mod disk;

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{FileExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use source::directory::{self, Mounts, Options, Owner};
 use source::layer::{LayerKind, TarFile};
 use source::tree::Tree;
 use source::tree::dump::dump_with_contents;
+use tests::shared_data;
 
 /// Runs GNU tar.
 fn tar(arguments: &[&str]) {
@@ -57,23 +58,6 @@ fn assert_same(what: &str, ours: &str, theirs: &str) {
         panic!("{what}:\n  tree: {ours}\n   tar: {theirs}");
     }
     assert_eq!(ours.lines().count(), theirs.lines().count(), "{what}");
-}
-
-/// Real files that are too large for this repository.
-fn shared_data(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("SEALBOOT_TEST_DATA").map(PathBuf::from);
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    let path = folder.unwrap_or_else(beside).join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    let message = format!(
-        "{} is missing; set SEALBOOT_TEST_DATA to a folder with it",
-        path.display()
-    );
-    assert!(std::env::var_os("CI").is_none(), "{message}");
-    eprintln!("NOT TESTED: {message}");
-    None
 }
 
 #[test]

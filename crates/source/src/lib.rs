@@ -1,6 +1,7 @@
 //! The untrusted outside world, turned into checked values.
 
 pub mod alpine;
+mod date;
 pub mod debian;
 mod digits;
 pub mod directory;
@@ -8,6 +9,7 @@ pub mod fetch;
 pub mod kernel;
 pub mod keys;
 pub mod layer;
+pub mod package;
 pub mod resolve;
 mod section;
 pub mod tree;

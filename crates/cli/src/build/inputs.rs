@@ -12,6 +12,7 @@ use source::fetch::{self, Cache, Client};
 use source::layer::{LayerKind, TarFile};
 use source::tree::Tree;
 
+use super::alpine::OpenAlpine;
 use super::plan::Plan;
 use super::{add, recovery, root};
 use crate::clock;
@@ -53,11 +54,13 @@ pub fn gather(plan: &Plan, progress: &Progress) -> anyhow::Result<Inputs> {
     })?;
     let microcode = read_named("uki.microcode", &uki.microcode, |path| fs::read(path))?;
     let archive = plan
-        .needs_archive()
+        .needs_debian()
         .then(|| OpenArchive::open(plan, progress))
         .transpose()?;
+    let alpine = OpenAlpine::open(plan, progress)?;
     let supply = Supply {
         archive: archive.as_ref(),
+        alpine: &alpine,
         recovery: &plan.config.recovery,
     };
     let merge = |names: (&str, &str), base: Tree, sources: &[Source]| {
@@ -65,7 +68,7 @@ pub fn gather(plan: &Plan, progress: &Progress) -> anyhow::Result<Inputs> {
     };
     let config = &plan.config;
     let mut base = Tree::new();
-    if config.root.source.iter().any(Source::needs_archive) {
+    if config.root.source.iter().any(Source::needs_debian) {
         root::merged_usr(&mut base)?;
     }
     let firmware = (!config.firmware.source.is_empty())
@@ -109,6 +112,7 @@ fn read_named<T>(
 /// What sources are taken from, beside the files that they name.
 struct Supply<'a> {
     archive: Option<&'a OpenArchive>,
+    alpine: &'a OpenAlpine,
     recovery: &'a Recovery,
 }
 
@@ -145,12 +149,7 @@ impl OpenArchive {
             allow_older: debian.allow_older,
             allow_expired: debian.allow_expired,
         };
-        let cache = Cache::open(&plan.cache).code(Code::Failed)?;
-        let settings = fetch::Settings {
-            offline: plan.offline,
-            ..fetch::Settings::default()
-        };
-        let client = Client::new(cache, settings).code(Code::Failed)?;
+        let client = client(plan)?;
         let step = progress.step("archive");
         let now = clock::now()?;
         let index = archive.index(&client, now, &step).map_err(coded)?;
@@ -171,30 +170,42 @@ impl OpenArchive {
             .map(|name| name.parse())
             .collect::<Result<_, _>>()
             .code(Code::Usage)?;
-        let follow = match follow {
-            Follow::All => debian::Follow::All,
-            Follow::SameSource => debian::Follow::SameSource,
-            Follow::Nothing => debian::Follow::Nothing,
-        };
         let packages =
-            debian::resolve(&self.index, &wanted, follow, without).code(Code::Missing)?;
+            debian::resolve(&self.index, &wanted, follow.into(), without).code(Code::Missing)?;
         Ok(debian::download(&self.client, &packages, step).map_err(coded)?)
     }
+}
+
+/// What fetches into this build's cache.
+pub(super) fn client(plan: &Plan) -> anyhow::Result<Client> {
+    let cache = Cache::open(&plan.cache).code(Code::Failed)?;
+    let settings = fetch::Settings {
+        offline: plan.offline,
+        ..fetch::Settings::default()
+    };
+    Client::new(cache, settings).code(Code::Failed)
 }
 
 /// The exit code that goes with an error of the archive.
 fn coded(error: debian::Error) -> Failure {
     let code = match &error {
-        debian::Error::Fetch(error) => match error {
-            fetch::Error::Cache { .. } => Code::Failed,
-            fetch::Error::Offline { .. } => Code::Missing,
-            fetch::Error::Size { .. } | fetch::Error::Digest { .. } => Code::Refused,
-            _ => Code::Network,
-        },
+        debian::Error::Fetch(error) => code_of_fetch(error),
         debian::Error::Resolve(_) | debian::Error::NoPackages { .. } => Code::Missing,
         _ => Code::Refused,
     };
     Failure::new(code, error)
+}
+
+/// The exit code that goes with a failed download.
+pub(super) fn code_of_fetch(error: &fetch::Error) -> Code {
+    match error {
+        fetch::Error::Cache { .. } => Code::Failed,
+        fetch::Error::Offline { .. } => Code::Missing,
+        fetch::Error::Size { .. } | fetch::Error::Digest { .. } | fetch::Error::Content { .. } => {
+            Code::Refused
+        }
+        _ => Code::Network,
+    }
 }
 
 /// Merges the sources that `key` of the configuration lists; `name` is what people see.
@@ -251,6 +262,11 @@ fn add(
             }
             Ok(paths.len())
         }
+        (SourceKind::Alpine(names, follow, without), _) => {
+            let alpine = supply.alpine;
+            alpine.add_packages(tree, names, follow, without, step)
+        }
+        (SourceKind::Apks(paths), _) => supply.alpine.add_files(tree, paths, step),
         (SourceKind::Tar(path), _) => {
             let tar = TarFile::new(path, LayerKind::Archive);
             tree.add_layer(Arc::new(tar)).input_code()?;

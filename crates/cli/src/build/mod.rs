@@ -2,6 +2,7 @@
 
 mod accounts;
 mod add;
+mod alpine;
 mod date;
 mod disk;
 mod images;

@@ -61,9 +61,15 @@ impl Plan {
     }
 
     /// Whether any source needs Debian's archive.
-    pub fn needs_archive(&self) -> bool {
-        let all = self.sources().into_iter().flat_map(|(_, list)| list);
-        all.into_iter().any(Source::needs_archive)
+    pub fn needs_debian(&self) -> bool {
+        let mut all = self.sources().into_iter().flat_map(|(_, list)| list);
+        all.any(Source::needs_debian)
+    }
+
+    /// Whether any source needs Alpine's archive.
+    pub fn needs_alpine(&self) -> bool {
+        let mut all = self.sources().into_iter().flat_map(|(_, list)| list);
+        all.any(Source::needs_alpine)
     }
 }
 
@@ -97,13 +103,21 @@ impl fmt::Display for Plan {
         let mut row = |name: &str, value: &str| {
             writeln!(f, "  {name:<9} {}", wrapped(value, 66, "\n            "))
         };
-        if self.needs_archive() {
+        if self.needs_debian() {
             let debian = &config.debian;
             let mirror = debian.mirror.as_deref().unwrap_or("no mirror");
             let suites = debian.suites.join(" ");
             row(
                 "archive",
                 &format!("{mirror} {suites} ({})", debian.components.join(" ")),
+            )?;
+        }
+        if self.needs_alpine() {
+            let alpine = &config.alpine;
+            let repositories = alpine.repositories.join(" ");
+            row(
+                "alpine",
+                &format!("{} {} ({repositories})", alpine.mirror, alpine.branch),
             )?;
         }
         for (name, sources) in self.sources() {
@@ -155,6 +169,13 @@ fn offers(recovery: &Recovery) -> String {
 }
 
 fn describe(source: &Source) -> String {
+    let packages = |archive: &str, names: &[String], without: &[String]| {
+        let without = match without {
+            [] => String::new(),
+            [..] => format!(" without {}", without.join(" ")),
+        };
+        format!("{archive} {}{without}", names.join(" "))
+    };
     let files = |paths: &[PathBuf]| {
         paths
             .iter()
@@ -164,11 +185,9 @@ fn describe(source: &Source) -> String {
     };
     match source.kind() {
         Ok(SourceKind::Recovery) => "sealboot's recovery system".to_owned(),
-        Ok(SourceKind::Debian(names, _, [])) => format!("Debian {}", names.join(" ")),
-        Ok(SourceKind::Debian(names, _, without)) => {
-            format!("Debian {} without {}", names.join(" "), without.join(" "))
-        }
-        Ok(SourceKind::Debs(paths)) => files(paths),
+        Ok(SourceKind::Debian(names, _, without)) => packages("Debian", names, without),
+        Ok(SourceKind::Alpine(names, _, without)) => packages("Alpine", names, without),
+        Ok(SourceKind::Debs(paths) | SourceKind::Apks(paths)) => files(paths),
         Ok(SourceKind::Tar(path)) => path.display().to_string(),
         Ok(SourceKind::Directory(path)) => format!("{}/", path.display()),
         Err(what) => what,

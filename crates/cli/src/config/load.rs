@@ -51,6 +51,7 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Config, Wrong> {
         .into_iter()
         .flatten()
         .chain(&mut config.debian.keyrings)
+        .chain(&mut config.alpine.keys)
     {
         *path = folder.join(&path);
     }
@@ -123,13 +124,12 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
     }
     let version = config.version.as_deref().unwrap_or("1");
     let block = config.image.block_size;
-    let is_url = |mirror: &Option<String>| {
-        let mirror = mirror.as_deref().unwrap_or("http://");
-        mirror.starts_with("http://") || mirror.starts_with("https://")
-    };
     let is_absolute =
         |path: &Option<String>| path.as_ref().is_none_or(|path| path.starts_with('/'));
     let is_variable = |word: &str| word.find('=').is_some_and(|at| at > 0) && !word.contains('\0');
+    let is_address = |text: &str| text.starts_with("http://") || text.starts_with("https://");
+    let is_url = |mirror: &Option<String>| mirror.as_deref().is_none_or(is_address);
+    let alpine = &config.alpine;
     let url_rule = "an address that starts with http:// or https:// is needed";
     let rows = [
         (
@@ -147,6 +147,23 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
             "debian.security_mirror",
             is_url(&config.debian.security_mirror),
             url_rule,
+        ),
+        ("alpine.mirror", is_address(&alpine.mirror), url_rule),
+        (
+            "alpine.branch",
+            is_branch(&alpine.branch),
+            "a branch as on the mirror is needed: 'v3.20', 'edge'",
+        ),
+        (
+            "alpine.repositories",
+            !alpine.repositories.is_empty()
+                && (alpine.repositories.iter()).all(|name| is_word(name) || is_address(name)),
+            "names of the branch's repositories or whole addresses are needed",
+        ),
+        (
+            "alpine.architecture",
+            is_word(&alpine.architecture),
+            "Alpine's name is needed: 'x86_64'",
         ),
         (
             "disk.free",
@@ -221,6 +238,17 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
     rows.into_iter()
         .find(|(_, good, _)| !good)
         .map(|(key, _, rule)| (key, rule.to_owned()))
+}
+
+/// A branch's folder on a mirror: a version with a `v` in front, or a name.
+fn is_branch(name: &str) -> bool {
+    is_word(name) && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// One part of an address.
+fn is_word(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    (1..=64).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(allowed)
 }
 
 /// os-release(5), `ID`.
@@ -332,7 +360,7 @@ mod tests {
             ),
             (
                 "[root]\nsource = [{tar='a', without=['b']}]\n",
-                &["go with 'debian' only"],
+                &["go with 'debian' and 'alpine' only"],
             ),
             ("[root]\nsource = []\n", &["line 2", "needs a root"]),
             ("[uki]\ncommand_line = ' '\n", &["line 2", "not empty"]),

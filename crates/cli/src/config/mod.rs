@@ -28,6 +28,8 @@ pub struct Config {
     pub version: Option<String>,
     /// Debian's archive, for every source that names Debian packages.
     pub debian: Debian,
+    /// Alpine's archive, for every source that names Alpine packages.
+    pub alpine: Alpine,
     /// Kernel and modules.
     pub kernel: Kernel,
     /// Firmware image.
@@ -73,6 +75,25 @@ pub struct Debian {
     pub allow_older: bool,
     /// Take an archive index after its last day: the same.
     pub allow_expired: bool,
+}
+
+/// `[alpine]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alpine {
+    /// Mirror: below it are the branches.
+    pub mirror: String,
+    /// Branch: `v3.20` for Alpine 3.20, or `edge`.
+    pub branch: String,
+    /// Repositories of the branch; or the address of any other, below which is a folder for each
+    /// architecture. The newest version among them wins.
+    pub repositories: Vec<String>,
+    /// Alpine's name for the processor architecture.
+    pub architecture: String,
+    /// Public keys (`*.rsa.pub`) to check indexes and packages with. When empty: Alpine's own.
+    pub keys: Vec<PathBuf>,
+    /// Take an index although a newer one was seen before: a mirror may hide updates.
+    pub allow_older: bool,
 }
 
 /// `[kernel]`
@@ -202,6 +223,7 @@ impl Default for Config {
             name: "sealboot".to_owned(),
             version: None,
             debian: Debian::default(),
+            alpine: Alpine::default(),
             kernel: Kernel::default(),
             firmware: Firmware::default(),
             root: Root::default(),
@@ -227,6 +249,19 @@ impl Default for Debian {
             keyrings: Vec::new(),
             allow_older: false,
             allow_expired: false,
+        }
+    }
+}
+
+impl Default for Alpine {
+    fn default() -> Self {
+        Self {
+            mirror: ::source::alpine::PRIMARY.to_owned(),
+            branch: "v3.20".to_owned(),
+            repositories: strings(&["main", "community"]),
+            architecture: "x86_64".to_owned(),
+            keys: Vec::new(),
+            allow_older: false,
         }
     }
 }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// One source: exactly one of `recovery`, `debian`, `deb`, `tar`, `directory` is set.
+/// One source: exactly one of `recovery`, `debian`, `deb`, `alpine`, `apk`, `tar`, `directory` is
+/// set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Source {
@@ -14,15 +15,21 @@ pub struct Source {
     /// Debian packages by name (`kmod`, `kmod=34.2-2`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub debian: Vec<String>,
-    /// Which of their dependencies come along; goes with `debian`. All when not set.
+    /// Which of their dependencies come along; goes with `debian` and `alpine`. All when not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub follow: Option<Follow>,
-    /// Packages to leave out although something depends on them; goes with `debian`.
+    /// Packages to leave out although something depends on them; goes with the same.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<String>,
     /// Local `.deb` files.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deb: Vec<PathBuf>,
+    /// Alpine packages, as in `/etc/apk/world` (`busybox`, `openssh>9`, `!dhcpcd`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alpine: Vec<String>,
+    /// Local `.apk` files, signed with one of `alpine.keys`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub apk: Vec<PathBuf>,
     /// A tar file, plain or compressed with gzip, xz or zstd.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tar: Option<PathBuf>,
@@ -31,7 +38,7 @@ pub struct Source {
     pub directory: Option<PathBuf>,
 }
 
-/// Which dependencies of Debian packages come along.
+/// Which dependencies of packages come along.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Follow {
@@ -45,15 +52,32 @@ pub enum Follow {
     Nothing,
 }
 
+impl From<Follow> for source::resolve::Follow {
+    fn from(follow: Follow) -> Self {
+        match follow {
+            Follow::All => Self::All,
+            Follow::SameSource => Self::SameSource,
+            Follow::Nothing => Self::Nothing,
+        }
+    }
+}
+
+/// The kinds, for messages.
+const KINDS: &str = "recovery, debian, deb, alpine, apk, tar, directory";
+
 /// A checked [`Source`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SourceKind<'a> {
     /// sealboot's recovery system.
     Recovery,
-    /// Packages of the archive, which dependencies to follow, and names to leave out.
+    /// Packages of Debian's archive, which dependencies to follow, and names to leave out.
     Debian(&'a [String], Follow, &'a [String]),
     /// Package files.
     Debs(&'a [PathBuf]),
+    /// Packages of Alpine's archive, and the same.
+    Alpine(&'a [String], Follow, &'a [String]),
+    /// Package files.
+    Apks(&'a [PathBuf]),
     /// A tar file.
     Tar(&'a Path),
     /// A directory.
@@ -80,32 +104,40 @@ impl Source {
     }
 
     /// Whether it needs Debian's archive.
-    pub fn needs_archive(&self) -> bool {
+    pub fn needs_debian(&self) -> bool {
         self.recovery || !self.debian.is_empty()
+    }
+
+    /// Whether it needs Alpine's archive.
+    pub fn needs_alpine(&self) -> bool {
+        !self.alpine.is_empty()
     }
 
     /// Which kind this is, or why it is none.
     pub fn kind(&self) -> Result<SourceKind<'_>, String> {
         let follow = self.follow.unwrap_or_default();
         let debian = SourceKind::Debian(&self.debian, follow, &self.without);
+        let alpine = SourceKind::Alpine(&self.alpine, follow, &self.without);
         let archive_only = self.follow.is_some() || !self.without.is_empty();
         let kinds = [
             self.recovery.then_some(SourceKind::Recovery),
             (!self.debian.is_empty()).then_some(debian),
             (!self.deb.is_empty()).then_some(SourceKind::Debs(&self.deb)),
+            (!self.alpine.is_empty()).then_some(alpine),
+            (!self.apk.is_empty()).then_some(SourceKind::Apks(&self.apk)),
             self.tar.as_deref().map(SourceKind::Tar),
             self.directory.as_deref().map(SourceKind::Directory),
         ];
         let mut set = kinds.into_iter().flatten();
         match (set.next(), set.next()) {
-            (Some(kind), None) if !archive_only || kind == debian => Ok(kind),
-            (Some(_), None) => Err("'follow' and 'without' go with 'debian' only".to_owned()),
-            (None, _) => Err("it names none of recovery, debian, deb, tar, directory".to_owned()),
-            (Some(_), Some(_)) => Err(
-                "it names several of recovery, debian, deb, tar, directory: \
-                     make each an entry of its own, in the order wanted"
-                    .to_owned(),
-            ),
+            (Some(kind), None) if !archive_only || kind == debian || kind == alpine => Ok(kind),
+            (Some(_), None) => {
+                Err("'follow' and 'without' go with 'debian' and 'alpine' only".to_owned())
+            }
+            (None, _) => Err(format!("it names none of {KINDS}")),
+            (Some(_), Some(_)) => Err(format!(
+                "it names several of {KINDS}: make each an entry of its own, in the order wanted"
+            )),
         }
     }
 
@@ -114,6 +146,7 @@ impl Source {
         let paths = self
             .deb
             .iter_mut()
+            .chain(&mut self.apk)
             .chain(&mut self.tar)
             .chain(&mut self.directory);
         for path in paths {

@@ -1,9 +1,10 @@
 //! The packages of several suites, by name.
 
 use super::deb822::{self, MOST_STANZA};
-use super::package::{NotAPackage, Origin, Package};
+use super::package::{Origin, Package};
 use super::relation::{NotARelation, Relation};
 use super::version::Version;
+use crate::package::NotAPackage;
 use std::collections::HashMap;
 use std::io::BufRead;
 use std::sync::Arc;

@@ -15,7 +15,7 @@
 //! with an update of the keyring.
 
 use super::clearsign::Message;
-use super::date;
+use crate::date;
 use pgp::composed::{Deserializable, SignedPublicKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{Signature, SignatureType, SubpacketData};

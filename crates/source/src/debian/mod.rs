@@ -17,7 +17,6 @@
 
 mod archive;
 mod clearsign;
-mod date;
 mod deb;
 mod deb822;
 mod error;
@@ -30,6 +29,7 @@ mod release;
 mod resolve;
 mod version;
 
+pub use crate::package::NotAPackage;
 pub use crate::resolve::{Error as ResolveError, Follow, Problem};
 pub use archive::{Archive, download};
 pub use clearsign::Error as ClearsignError;
@@ -39,7 +39,7 @@ pub use error::Error;
 pub use index::{Error as IndexError, Index};
 pub use keyring::{Error as KeyringError, Keyring};
 pub use mirror::{Mirrors, from_apt_sources};
-pub use package::{NotAPackage, Origin, Package};
+pub use package::{Origin, Package};
 pub use relation::{AnyOf, NotARelation, Operator, Relation};
 pub use release::{Error as ReleaseError, Release};
 pub use resolve::{NotWanted, Wanted, resolve};

@@ -5,6 +5,7 @@ use super::deb822::Stanza;
 use super::relation::{self, AnyOf, NotARelation, is_name};
 use super::version::Version;
 use crate::fetch::Digest;
+use crate::package::NotAPackage;
 use std::sync::Arc;
 
 /// Where a package comes from.
@@ -46,32 +47,14 @@ pub struct Package {
     provides: Box<str>,
 }
 
-/// Why a stanza does not describe a package.
-#[derive(Debug, thiserror::Error)]
-#[error("the package {package:?} has the {field} {found:?}; {expected} is needed")]
-pub struct NotAPackage {
-    /// Its name, when it has one.
-    pub package: String,
-    /// Which field.
-    pub field: &'static str,
-    /// Its value, shortened.
-    pub found: String,
-    /// What it should have been.
-    pub expected: &'static str,
-}
-
 const PRIORITIES: &[&str] = &["required", "important", "standard", "optional"];
 
 impl Package {
     /// Reads a stanza of a `Packages` file.
     pub(crate) fn from_stanza(stanza: &Stanza, origin: &Arc<Origin>) -> Result<Self, NotAPackage> {
         let value = |field| stanza.get(field).unwrap_or_default();
-        let wrong = |field, expected| NotAPackage {
-            package: value("Package").chars().take(80).collect(),
-            field,
-            found: value(field).chars().take(80).collect(),
-            expected,
-        };
+        let wrong =
+            |field, expected| NotAPackage::new(value("Package"), field, value(field), expected);
         if !is_name(value("Package")) {
             return Err(wrong("Package", "a package name"));
         }

@@ -2,9 +2,9 @@
 //! (<https://wiki.debian.org/DebianRepository/Format>, section "Release" files).
 
 use super::clearsign;
-use super::date;
 use super::deb822;
 use super::keyring::{CLOCK_SKEW, Keyring};
+use crate::date;
 use crate::fetch::Digest;
 use std::collections::BTreeMap;
 

@@ -29,6 +29,26 @@ pub struct Request {
     pub size: u64,
 }
 
+/// What a download needs to know of its file.
+pub(super) struct Target<'a> {
+    pub(super) name: &'a str,
+    pub(super) urls: &'a [String],
+    /// `None` when whoever asks checks the bytes.
+    pub(super) digest: Option<Digest>,
+    pub(super) size: u64,
+}
+
+impl<'a> From<&'a Request> for Target<'a> {
+    fn from(request: &'a Request) -> Self {
+        Self {
+            name: &request.name,
+            urls: &request.urls,
+            digest: Some(request.digest),
+            size: request.size,
+        }
+    }
+}
+
 impl Client {
     /// The file, from the cache or the network, checked.
     pub fn fetch(&self, request: &Request, progress: &dyn Progress) -> Result<CachedFile, Error> {
@@ -58,18 +78,18 @@ impl Client {
                 cache: self.cache.root().to_owned(),
             });
         }
-        let mut part = Part::open(&self.cache, &request.digest)?;
+        let path = self.cache.path(&request.digest);
+        let mut part = Part::open(&path)?;
         // Whoever held the lock before may have finished the file.
         if let Some(file) = cached()? {
             progress.advance(&request.name, request.size, request.size);
             part.remove()?;
             return Ok(file);
         }
-        if let Err(error) = self.fill(request, &mut part, progress, stop) {
+        if let Err(error) = self.fill(&request.into(), &mut part, progress, stop) {
             part.keep()?;
             return Err(error);
         }
-        let path = self.cache.path(&request.digest);
         let file = part.finish(&path)?;
         Ok(CachedFile {
             path,
@@ -79,15 +99,15 @@ impl Client {
     }
 
     /// Completes the partial file, from any of the request's URLs.
-    fn fill(
+    pub(super) fn fill(
         &self,
-        request: &Request,
+        request: &Target<'_>,
         part: &mut Part,
         progress: &dyn Progress,
         stop: &AtomicBool,
     ) -> Result<(), Error> {
         let mut missing = None;
-        for url in &request.urls {
+        for url in request.urls {
             match self.fill_from(url, request, part, progress, stop) {
                 Ok(()) => return Ok(()),
                 Err(Failure::Missing(error)) => missing = missing.or(Some(error)),
@@ -96,7 +116,7 @@ impl Client {
             }
         }
         Err(missing.unwrap_or_else(|| Error::Stopped {
-            url: request.name.clone(),
+            url: request.name.to_owned(),
         }))
     }
 
@@ -104,7 +124,7 @@ impl Client {
     fn fill_from(
         &self,
         url: &str,
-        request: &Request,
+        request: &Target<'_>,
         part: &mut Part,
         progress: &dyn Progress,
         stop: &AtomicBool,
@@ -115,7 +135,7 @@ impl Client {
         let mut most = part.length().map_err(Failure::Final)?;
         loop {
             let (mut hasher, resumed) = part.hash(request.size).map_err(Failure::Final)?;
-            progress.advance(&request.name, hasher.length(), request.size);
+            progress.advance(request.name, hasher.length(), request.size);
             let result = self.try_once(url, request, part, &mut hasher, progress, stop);
             let received = hasher.length();
             let progressed = received >= most.saturating_add(PROGRESS);
@@ -123,15 +143,15 @@ impl Client {
             most = most.max(received);
             let result = result.and_then(|()| {
                 let (found, _) = hasher.finish();
-                if found == request.digest {
+                let Some(expected) = request.digest.filter(|digest| *digest != found) else {
                     return Ok(());
-                }
+                };
                 // The first bytes may be from an earlier, wrong answer: they get one chance.
                 part.truncate().map_err(Failure::Final)?;
                 if resumed && restarts == 0 {
                     return Err(Failure::StartAgain);
                 }
-                let (url, expected) = (url.to_owned(), request.digest);
+                let url = url.to_owned();
                 Err(Failure::Final(Error::Digest {
                     url,
                     expected,
@@ -143,7 +163,7 @@ impl Client {
                 Err(Failure::StartAgain) if restarts < MOST_RESTARTS => {
                     restarts += 1;
                     progress.note(
-                        &request.name,
+                        request.name,
                         "what an earlier try left is of no use; starting again",
                     );
                     continue;
@@ -176,7 +196,7 @@ impl Client {
             if tries >= self.settings.tries {
                 return Err(Failure::Final(error));
             }
-            progress.note(&request.name, &format!("{reason}; trying again"));
+            progress.note(request.name, &format!("{reason}; trying again"));
             std::thread::sleep(self.pause(tries));
         }
     }
@@ -185,7 +205,7 @@ impl Client {
     fn try_once(
         &self,
         url: &str,
-        request: &Request,
+        request: &Target<'_>,
         part: &mut Part,
         hasher: &mut Hasher,
         progress: &dyn Progress,
@@ -266,7 +286,7 @@ impl Client {
             }
             part.append(bytes).map_err(Failure::Final)?;
             hasher.update(bytes);
-            progress.advance(&request.name, hasher.length(), request.size);
+            progress.advance(request.name, hasher.length(), request.size);
         }
     }
 }

@@ -103,6 +103,16 @@ pub enum Error {
         /// What it is.
         found: Digest,
     },
+    /// The file has the right length, and is not the one that was asked for.
+    #[error(
+        "{url} is not the file that was asked for; it was thrown away. The mirror is out of step or tampered with: try later, or another mirror"
+    )]
+    Content {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The HTTPS certificates cannot be read.
     #[error("cannot read the certificates in {}; install the package ca-certificates or name another file", path.display())]
     Certificates {

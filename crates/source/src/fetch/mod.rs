@@ -5,12 +5,13 @@
 //! and digest as the bytes stream in, and renames it. What a cut connection left behind is
 //! continued with a `Range` request (RFC 9110, section 14), in this run or in a later one.
 //!
-//! Modules: `client` (settings, certificates), `cache`, `download` (files known beforehand), `part`
-//! (the partial file), `unknown` (files that a signature vouches for), `signed` (of these, those
+//! Modules: `client` (settings, certificates), `cache`, `download` (files known beforehand), `checked`
+//! (files that whoever asks checks), `part` (the partial file), `unknown` (files that a signature vouches for), `signed` (of these, those
 //! that may only get newer), `parallel` (several at once), `failure` (what a failed
 //! try means), `digest`, `error`.
 
 mod cache;
+mod checked;
 mod client;
 mod digest;
 mod download;
@@ -22,7 +23,9 @@ mod signed;
 mod unknown;
 
 pub use cache::{Cache, CachedFile};
+pub(crate) use checked::CheckedRequest;
 pub use client::{Client, Settings};
+pub(crate) use digest::Hasher;
 pub use digest::{Digest, NotADigest};
 pub use download::Request;
 pub use error::Error;

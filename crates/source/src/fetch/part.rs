@@ -1,22 +1,23 @@
 //! A file on its way: the partial file beside its final place in the cache.
 
+use super::Error;
 use super::digest::Hasher;
-use super::{Cache, Digest, Error};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The partial file of one digest, locked: two builds that want the same file take turns.
+/// The partial file of one file of the cache, locked: two builds that want the same file take turns.
 pub(super) struct Part {
     path: PathBuf,
     file: File,
 }
 
 impl Part {
-    pub(super) fn open(cache: &Cache, digest: &Digest) -> Result<Self, Error> {
-        let path = cache.path(digest).with_extension("part");
-        let folder = path.parent().unwrap_or(cache.root());
+    /// The one that becomes the file at `path`.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let path = path.with_extension("part");
+        let folder = path.parent().unwrap_or(&path);
         fs::create_dir_all(folder).map_err(Error::cache("create", folder))?;
         loop {
             let file = OpenOptions::new()
@@ -84,6 +85,12 @@ impl Part {
 
     pub(super) fn remove(&mut self) -> Result<(), Error> {
         fs::remove_file(&self.path).map_err(Error::cache("remove", &self.path))
+    }
+
+    /// The open file itself, to be read by position.
+    pub(super) fn file(&self) -> Result<File, Error> {
+        let file = self.file.try_clone();
+        file.map_err(Error::cache("read", &self.path))
     }
 
     /// Puts the complete file under its final name; it stays readable by this process.
