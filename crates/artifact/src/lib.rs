@@ -3,4 +3,5 @@
 pub mod image;
 pub mod initrd;
 pub mod recovery;
+pub mod sbom;
 pub mod uki;

@@ -6,6 +6,7 @@ pub mod debian;
 mod digits;
 pub mod directory;
 pub mod fetch;
+pub mod inventory;
 pub mod kernel;
 pub mod keys;
 pub mod layer;

@@ -20,7 +20,7 @@ mod compose;
 mod data;
 mod database;
 mod error;
-mod fields;
+pub(crate) mod fields;
 mod index;
 mod keyring;
 mod member;

@@ -7,7 +7,7 @@ use std::io::{BufRead, Read};
 
 /// The most that one stanza may take, in bytes. Debian's largest are near 100 KiB; Release files
 /// are one stanza of up to a few megabytes and are read with their own bound.
-pub(super) const MOST_STANZA: usize = 1 << 20;
+pub(crate) const MOST_STANZA: usize = 1 << 20;
 
 /// One stanza: its fields in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Stanza {
 }
 
 /// Reads stanzas, one after the other.
-pub(super) struct Reader<R> {
+pub(crate) struct Reader<R> {
     input: R,
     limit: usize,
     line: u64,
@@ -79,7 +79,7 @@ pub(super) struct Reader<R> {
 
 impl<R: BufRead> Reader<R> {
     /// Reads `input`; a stanza longer than `limit` bytes is an error.
-    pub(super) fn new(input: R, limit: usize) -> Self {
+    pub(crate) fn new(input: R, limit: usize) -> Self {
         Self {
             input,
             limit,
@@ -89,7 +89,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// The next stanza; `None` at the end.
-    pub(super) fn next_stanza(&mut self) -> Result<Option<Stanza>, Error> {
+    pub(crate) fn next_stanza(&mut self) -> Result<Option<Stanza>, Error> {
         let mut stanza = Stanza::default();
         let mut current: Option<(Box<str>, String)> = None;
         let mut size = 0;

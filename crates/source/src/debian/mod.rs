@@ -18,7 +18,7 @@
 mod archive;
 mod clearsign;
 mod deb;
-mod deb822;
+pub(crate) mod deb822;
 mod error;
 mod index;
 mod keyring;
