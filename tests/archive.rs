@@ -39,9 +39,14 @@ pub fn package_file(path: &str, sha256: &str) -> PathBuf {
     file
 }
 
+/// The mirror that test data comes from.
+pub fn mirror() -> String {
+    std::env::var("SEALBOOT_TEST_MIRROR").unwrap_or_else(|_| MIRROR.to_owned())
+}
+
 /// Downloads to a file that is either whole or not there.
 fn fetch(path: &str, file: &Path, check: impl Fn(&[u8])) {
-    let mirror = std::env::var("SEALBOOT_TEST_MIRROR").unwrap_or_else(|_| MIRROR.to_owned());
+    let mirror = mirror();
     let part = tempfile::NamedTempFile::new_in(cache()).unwrap();
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--show-error", "--fail", "--location"])

@@ -3,8 +3,10 @@
 
 mod archive;
 mod data;
+mod roots;
 mod tool;
 
-pub use archive::{Paragraph, cache, deb_tar, kernel_deb, package, package_file};
+pub use archive::{Paragraph, cache, deb_tar, kernel_deb, mirror, package, package_file};
 pub use data::shared_data;
+pub use roots::debian_root;
 pub use tool::{answer, output, run, stdout};

@@ -12,6 +12,7 @@ mod rebuild;
 mod recovery;
 mod refusals;
 mod release;
+mod roots;
 mod screen;
 mod stick;
 mod tamper;

@@ -48,6 +48,8 @@ pub const TEST: &[Row] = &[
     ("gpgv", "gpgv"),
     ("/etc/ssl/certs/ca-certificates.crt", "ca-certificates"),
     ("dpkg-deb", "dpkg"),
+    ("mmdebstrap", "mmdebstrap"),
+    ("umoci", "umoci"),
 ];
 
 /// Installs the packages of the rows whose program is not there.

@@ -1,0 +1,116 @@
+//! Any root over Debian 13's kernel: other distributions, and an image that is one program.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::machine::boot;
+use crate::release::{self, scratch, succeed};
+
+/// What getty asks.
+const LOGIN: &str = "login:";
+
+/// systemd needs no help: its generator finds the console that the command line names. What a
+/// container image has no reason to have is a name for the machine.
+#[test]
+fn debian_13_with_systemd() {
+    systemd("trixie", "Debian GNU/Linux 13 sealed ttyS0");
+}
+
+#[test]
+fn debian_12_with_systemd() {
+    systemd("bookworm", "Debian GNU/Linux 12 sealed ttyS0");
+}
+
+fn systemd(suite: &str, banner: &str) {
+    let folder = scratch(&format!("root-{suite}"));
+    let image = image(&folder, &tests::debian_root(suite), &[]);
+    let release = release::build(
+        &format!("release-{suite}"),
+        &format!(
+            "[root]\nsource = [{{ image = '{image}' }}]\nmode = 'overlay'\n\
+             [[root.add]]\npath = '/etc/hostname'\ncontent = 'sealed'\n\
+             [firmware]\nsource = []\n[image]\nlevel = 1\n"
+        ),
+    );
+    let seen = boot(&release, &release.out.join("disk.img"), &[banner, LOGIN]);
+    seen.must(seen.met, "no login prompt");
+}
+
+/// Alpine's smallest root has busybox's init, and expects OpenRC, which it does not have: its
+/// inittab is replaced. It stays read-only.
+#[test]
+fn alpine_with_busybox() {
+    let Some(root) = tests::shared_data("alpine-minirootfs-3.20.3-x86_64.tar.gz") else {
+        return;
+    };
+    let folder = scratch("root-alpine");
+    let image = image(&folder, &root, &[]);
+    let release = release::build(
+        "release-alpine",
+        &format!(
+            "[root]\nsource = [{{ image = '{image}' }}]\n\
+             [[root.add]]\npath = '/etc/inittab'\n\
+             content = 'ttyS0::respawn:/sbin/getty -L 115200 ttyS0 vt100'\n\
+             [firmware]\nsource = []\n[image]\nlevel = 1\n"
+        ),
+    );
+    let words = ["Welcome to Alpine Linux 3.20", LOGIN];
+    let seen = boot(&release, &release.out.join("disk.img"), &words);
+    seen.must(seen.met, "no login prompt");
+}
+
+/// Nothing but a program, and an image that says how it is started.
+#[test]
+fn one_program() {
+    let folder = scratch("root-program");
+    let root = folder.join("root");
+    fs::create_dir_all(root.join("opt")).unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("vm/program.c");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-static", "-O1", "-Wall", "-Werror", "-o"]);
+    tests::stdout("gcc", compiler.arg(root.join("opt/serve")).arg(source));
+    fs::set_permissions(root.join("opt/serve"), fs::Permissions::from_mode(0o755)).unwrap();
+    let tar = folder.join("root.tar");
+    let mut pack = Command::new("tar");
+    succeed(pack.arg("-cf").arg(&tar).arg("-C").arg(&root).arg("."));
+    let config = [
+        "--config.entrypoint=serve",
+        "--config.cmd=--greeting",
+        "--config.cmd=hello from the image",
+        "--config.env=PATH=/opt",
+        "--config.env=WHERE=on the machine",
+        "--config.workingdir=/srv/data",
+        "--config.user=1000:100",
+    ];
+    let image = image(&folder, &tar, &config);
+    let release = release::build(
+        "release-program",
+        &format!(
+            "[root]\nsource = [{{ image = '{image}' }}]\n\
+             [firmware]\nsource = []\n[image]\nlevel = 1\n"
+        ),
+    );
+    let words =
+        "hello from the image, on the machine: process 1, user 1000, group 100, in /srv/data";
+    let seen = boot(&release, &release.out.join("disk.img"), &[words]);
+    seen.must(seen.met, "the program did not say what it was told to");
+}
+
+/// An image of one layer in an OCI layout, made by umoci, as sealboot's configuration names it.
+fn image(folder: &Path, tar: &Path, config: &[&str]) -> String {
+    let layout: PathBuf = folder.join("layout");
+    let name = format!("{}:root", layout.display());
+    let umoci = |words: &[&str]| {
+        let mut umoci = Command::new("umoci");
+        tests::stdout("umoci", umoci.args(words));
+    };
+    umoci(&["init", "--layout", layout.to_str().unwrap()]);
+    umoci(&["new", "--image", &name]);
+    umoci(&["raw", "add-layer", "--image", &name, tar.to_str().unwrap()]);
+    if !config.is_empty() {
+        umoci(&[&["config", "--image", &name], config].concat());
+    }
+    format!("oci:{name}")
+}
