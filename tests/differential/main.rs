@@ -17,3 +17,8 @@ mod tree;
 mod uki;
 mod varstore;
 mod verity;
+
+// The repository with which `source` tests Alpine's archive.
+#[allow(dead_code)]
+#[path = "../../crates/source/tests/alpine/fixture.rs"]
+mod apk;

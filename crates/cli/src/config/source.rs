@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use source::alpine::Relation;
 
 /// One source: exactly one of `recovery`, `debian`, `deb`, `alpine`, `apk`, `tar`, `directory` is
 /// set.
@@ -128,6 +129,13 @@ impl Source {
             self.tar.as_deref().map(SourceKind::Tar),
             self.directory.as_deref().map(SourceKind::Directory),
         ];
+        let wrong = self
+            .alpine
+            .iter()
+            .find_map(|text| text.parse::<Relation>().err());
+        if let Some(wrong) = wrong {
+            return Err(wrong.to_string());
+        }
         let mut set = kinds.into_iter().flatten();
         match (set.next(), set.next()) {
             (Some(kind), None) if !archive_only || kind == debian || kind == alpine => Ok(kind),

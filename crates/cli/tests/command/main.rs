@@ -1,5 +1,6 @@
 //! The command itself: what it prints, how it ends, and what it leaves behind.
 
+mod alpine;
 mod altered;
 mod bad_input;
 mod chain;
@@ -18,3 +19,7 @@ mod fixture;
 #[allow(dead_code)]
 #[path = "../../../source/tests/debian/server.rs"]
 mod server;
+// And the repository with which it tests Alpine's.
+#[allow(dead_code)]
+#[path = "../../../source/tests/alpine/fixture.rs"]
+mod apk;

@@ -134,7 +134,7 @@ pub(crate) fn placed(data: Data) -> Result<Vec<Placed>, Error> {
     while let Some(entry) = archive.next_entry().map_err(unreadable)? {
         let content = match &entry.kind {
             EntryKind::Directory => None,
-            EntryKind::File(_) => Some(hash(&mut archive.content()).map_err(Error::Read)?),
+            EntryKind::File(_) => Some(hash(&mut archive.content()).map_err(content)?),
             EntryKind::Symlink(target) => Some(Checksum::of(target)),
             EntryKind::HardLink(target) => {
                 let target = trimmed(target);
@@ -156,6 +156,14 @@ fn unreadable(error: EntryError) -> Error {
     match error.problem {
         crate::layer::EntryProblem::Read(source) => Error::Read(source),
         _ => Error::Tar(Box::new(error)),
+    }
+}
+
+/// The same for an entry's content, whose errors hold the tar reader's.
+fn content(error: io::Error) -> Error {
+    match error.downcast() {
+        Ok(error) => unreadable(error),
+        Err(error) => Error::Read(error),
     }
 }
 

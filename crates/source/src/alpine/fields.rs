@@ -151,3 +151,57 @@ fn wrong(at: usize, line: &str, reason: &'static str) -> NotFields {
         reason,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn both_ways_of_writing_are_the_same() {
+        let text =
+            "P:busybox\nV:1.36.1-r29\nD:so:libc.musl-x86_64.so.1 /bin/sh\nX:other\n\n\nP:b\n";
+        let mut found = index(text);
+        let first = found.next().unwrap().unwrap();
+        assert_eq!(found.next().unwrap().unwrap().get(b'P'), "b");
+        assert!(found.next().is_none());
+        let other = info(
+            "# made\npkgname = busybox\nurl =\npkgver = 1.36.1-r29\nmade up = x\n\
+             depend = so:libc.musl-x86_64.so.1\ndepend = /bin/sh\n",
+        );
+        assert_eq!(other.unwrap(), first);
+        let mut written = String::new();
+        first.write(&mut written);
+        assert_eq!(
+            written,
+            "P:busybox\nV:1.36.1-r29\nD:so:libc.musl-x86_64.so.1 /bin/sh\n"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, line) in [
+            ("P:a\nVV:1\n", 2),
+            ("P:a\nP:b\n", 2),
+            ("x\n", 1),
+            ("P:a\n\nx", 3),
+        ] {
+            let error = index(text).find_map(Result::err).unwrap();
+            assert_eq!(error.line, line, "{error}");
+        }
+        for (text, line) in [("pkgname\n", 1), ("pkgname = a\npkgname = b", 2)] {
+            assert_eq!(info(text).unwrap_err().line, line);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "([A-Za-z]:[ a!:=<>~.0-9]{0,8}\n{1,2}|.{0,9}\n){0,9}") {
+            let repository = std::sync::Arc::from("http://mirror");
+            for fields in index(&text).flatten() {
+                let _ = crate::alpine::Package::from_fields(fields, &repository);
+            }
+            let _ = info(&text);
+        }
+    }
+}

@@ -128,3 +128,44 @@ pub(crate) fn signatures(bytes: &[u8], limit: u64) -> Result<(Vec<Signature>, &[
     }
     Ok((signatures, rest))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200),
+            changes in proptest::collection::vec((any::<usize>(), any::<u8>()), 0..4),
+        ) {
+            let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(
+                Vec::new(),
+                flate2::Compression::fast(),
+            ));
+            let mut header = tar::Header::new_ustar();
+            header.set_size(bytes.len() as u64);
+            tar.append_data(&mut header, ".SIGN.RSA.key", bytes.as_slice()).unwrap();
+            let mut packed = tar.into_inner().unwrap().finish().unwrap();
+            let (found, rest) = signatures(&packed, 1 << 20).unwrap();
+            prop_assert_eq!((found.len(), rest.len()), (1, 0));
+            for (at, value) in changes {
+                let at = at % packed.len();
+                packed[at] ^= value;
+            }
+            let _ = signatures(&packed, 1 << 20);
+            let _ = signatures(&bytes, 1 << 20);
+        }
+    }
+
+    #[test]
+    fn what_unpacks_to_too_much_is_refused() {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut packer, &vec![0; 1 << 20]).unwrap();
+        let bomb = packer.finish().unwrap();
+        assert!(bomb.len() < 2000);
+        let error = first(&bomb, "control part", 1 << 16).unwrap_err();
+        assert!(matches!(error, Error::Gzip { .. }), "{error}");
+    }
+}

@@ -114,6 +114,3 @@ fn winner(first: &Package, second: &Package) -> Option<bool> {
         (first, second) => Some(second >= first),
     }
 }
-
-#[cfg(test)]
-mod tests;

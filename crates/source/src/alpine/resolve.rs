@@ -10,6 +10,8 @@
 //! and all starts anew with it. Each start knows one relation more, so this ends; where it leads
 //! nowhere, the first contradiction is the error.
 
+mod obstacle;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::index::Index;
@@ -35,7 +37,7 @@ pub fn resolve<'a>(
     loop {
         let mut closure = Closure::new(index, follow, exclude);
         for relation in &learnt {
-            closure.know(relation, None);
+            closure.know(relation, Who::Learnt);
         }
         match closure.close(wanted) {
             Ok(()) => return Ok(closure.in_order()),
@@ -67,6 +69,17 @@ impl From<Error> for Stuck {
     }
 }
 
+/// Who says that a relation has to hold.
+#[derive(Clone, Copy)]
+enum Who {
+    /// Whoever wants packages.
+    Wants,
+    /// A package of an earlier start.
+    Learnt,
+    /// This one.
+    Package(usize),
+}
+
 /// The set in the making.
 struct Closure<'a, 'e> {
     index: &'a Index,
@@ -76,7 +89,7 @@ struct Closure<'a, 'e> {
     /// Name → who of the chosen has it or provides it.
     there: HashMap<&'a str, Vec<usize>>,
     /// Name → every relation on it that is known, with who says so.
-    known: HashMap<String, Vec<(Relation, Option<usize>)>>,
+    known: HashMap<String, Vec<(Relation, Who)>>,
     needs: Needs,
     open: VecDeque<(Relation, Option<usize>)>,
     /// Those that only packages without a version satisfy.
@@ -102,7 +115,7 @@ impl<'a, 'e> Closure<'a, 'e> {
 
     fn close(&mut self, wanted: &[Relation]) -> Result<(), Stuck> {
         for relation in wanted {
-            self.know(relation, None);
+            self.know(relation, Who::Wants);
         }
         self.open
             .extend(wanted.iter().map(|relation| (relation.clone(), None)));
@@ -125,7 +138,7 @@ impl<'a, 'e> Closure<'a, 'e> {
     }
 
     /// From now on, choices respect this relation.
-    fn know(&mut self, relation: &Relation, by: Option<usize>) {
+    fn know(&mut self, relation: &Relation, by: Who) {
         let known = self.known.entry(relation.name.clone()).or_default();
         known.push((relation.clone(), by));
     }
@@ -146,21 +159,26 @@ impl<'a, 'e> Closure<'a, 'e> {
             .filter(|_| self.follow == Follow::SameSource)
             .and_then(|by| self.index.get(by))
             .map(|package| package.origin.as_str());
-        let fits = |at: &usize| {
+        let same_source = |at: &usize| {
             let package = self.index.get(*at);
-            package.is_some_and(|package| {
-                source.is_none_or(|source| package.origin == source) && self.fits(*at, package)
-            })
+            source.is_none_or(|source| package.is_some_and(|package| package.origin == source))
         };
-        let candidates: Vec<usize> = self.index.candidates(relation).filter(fits).collect();
-        let best = candidates.first().copied();
+        let candidates: Vec<usize> = self
+            .index
+            .candidates(relation)
+            .filter(same_source)
+            .collect();
+        let fitting: Vec<usize> = (candidates.iter().copied())
+            .filter(|at| self.obstacle(*at).is_none())
+            .collect();
+        let best = fitting.first().copied();
         let package = best.and_then(|at| self.index.get(at));
         let (Some(at), Some(package)) = (best, package) else {
-            // Of another source, or there is none.
-            if source.is_none() {
-                self.report(relation, by);
-            }
-            return Ok(());
+            // Of another source, there is none: that is no error.
+            return match candidates.first() {
+                None if source.is_some() => Ok(()),
+                found => self.stuck(relation, by, found.copied()),
+            };
         };
         let versioned = package.provides(&relation.name).flatten().is_some();
         if !versioned && !last {
@@ -168,7 +186,7 @@ impl<'a, 'e> Closure<'a, 'e> {
             return Ok(());
         }
         // apk does not choose between equals on its own.
-        if !versioned && package.provider_priority == 0 && candidates.len() > 1 {
+        if !versioned && package.provider_priority == 0 && fitting.len() > 1 {
             self.report(relation, by);
             return Ok(());
         }
@@ -185,35 +203,10 @@ impl<'a, 'e> Closure<'a, 'e> {
         there.iter().find(satisfies).copied()
     }
 
-    /// Whether a package can stand beside what is chosen, as far as is known.
-    fn fits(&self, at: usize, package: &Package) -> bool {
-        let mut names = names(package);
-        let known = names.all(|(name, _)| {
-            let known = self.known.get(name).into_iter().flatten();
-            known
-                .filter(|(relation, _)| !package.depends.contains(relation))
-                .all(|(relation, _)| package.satisfies(relation) != relation.conflict)
-        });
-        known && self.rival(at, package).is_none() && {
-            let mut conflicts = package.depends.iter().filter(|relation| relation.conflict);
-            !conflicts.any(|relation| self.provider(relation).is_some())
-        }
-    }
-
-    /// Who of the chosen has a name that only one can have, and which: versions of one package,
-    /// and of one name that is provided with a version.
-    fn rival(&self, at: usize, package: &'a Package) -> Option<(usize, &'a str)> {
-        names(package).find_map(|(name, owned)| {
-            let there = self.there.get(name).into_iter().flatten();
-            let mut rivals = there.filter(|other| {
-                let other_owns = || {
-                    let package = self.index.get(**other);
-                    package.and_then(|p| p.provides(name)).flatten().is_some()
-                };
-                **other != at && (owned || other_owns())
-            });
-            rivals.next().map(|other| (*other, name))
-        })
+    /// From what was wanted down to `by`.
+    fn reason(&self, by: Option<usize>) -> Vec<String> {
+        by.map(|at| self.needs.chain(at, |at| self.show(at)))
+            .unwrap_or_default()
     }
 
     fn choose(&mut self, at: usize, by: Option<usize>) -> Result<(), Stuck> {
@@ -238,50 +231,11 @@ impl<'a, 'e> Closure<'a, 'e> {
             }
             self.contradicts(at, relation)?;
             if self.follow == Follow::All {
-                self.know(relation, Some(at));
+                self.know(relation, Who::Package(at));
             }
             self.open.push_back((relation.clone(), Some(at)));
         }
         Ok(())
-    }
-
-    /// Whether a relation of `at` rules out what was chosen before.
-    fn contradicts(&self, at: usize, relation: &Relation) -> Result<(), Stuck> {
-        if self.follow != Follow::All {
-            return Ok(());
-        }
-        let there = self.there.get(relation.name.as_str());
-        let mut others = there.into_iter().flatten().filter(|other| **other != at);
-        let other = match relation.conflict {
-            true => others.find(|other| {
-                let package = self.index.get(**other);
-                package.is_some_and(|package| package.satisfies(relation))
-            }),
-            // Another version of what is needed has its name.
-            false if self.provider(relation).is_none() => others.find(|other| {
-                let package = self.index.get(**other);
-                let provided = package.and_then(|package| package.provides(&relation.name));
-                provided.flatten().is_some()
-            }),
-            false => None,
-        };
-        let Some(other) = other else { return Ok(()) };
-        let error = match relation.conflict {
-            true => Error::Conflict {
-                package: self.show(at).unwrap_or_default(),
-                package_chain: self.needs.reasons(at, |at| self.show(at)),
-                relation: relation.to_string().trim_start_matches('!').to_owned(),
-                other: self.show(*other).unwrap_or_default(),
-                other_chain: self.needs.reasons(*other, |at| self.show(at)),
-            },
-            false => Error::Unsatisfied {
-                problems: vec![self.problem(relation, Some(at))],
-            },
-        };
-        Err(Stuck {
-            relation: Some(relation.clone()),
-            error: Box::new(error),
-        })
     }
 
     /// Chooses the packages whose `install_if` holds; whether there was any.
@@ -301,7 +255,7 @@ impl<'a, 'e> Closure<'a, 'e> {
             };
             if package.install_if.iter().all(holds)
                 && package.depends.iter().all(can)
-                && self.fits(at, package)
+                && self.obstacle(at).is_none()
             {
                 let because: Vec<usize> = package
                     .install_if
@@ -317,39 +271,6 @@ impl<'a, 'e> Closure<'a, 'e> {
             }
         }
         Ok(any)
-    }
-
-    fn report(&mut self, relation: &Relation, by: Option<usize>) {
-        let problem = self.problem(relation, by);
-        self.problems.push(problem);
-    }
-
-    fn problem(&self, relation: &Relation, by: Option<usize>) -> Problem {
-        let instead = self.index.providers(&relation.name).map(|(at, package)| {
-            let provided = match package.provides(&relation.name) {
-                _ if package.name == relation.name => String::new(),
-                Some(Some(version)) => format!(" (which provides {}={version})", relation.name),
-                _ => format!(" (which provides {})", relation.name),
-            };
-            let why = if self.chosen.contains(&at) {
-                ", which is already chosen"
-            } else if !package.satisfies(relation) {
-                ""
-            } else if self.fits(at, package) {
-                ", which has to be wanted by its own name"
-            } else {
-                ", which does not go together with what is chosen"
-            };
-            format!("{package}{provided}{why}")
-        });
-        Problem {
-            relation: relation.to_string(),
-            chain: by
-                .map(|at| self.needs.chain(at, |at| self.show(at)))
-                .unwrap_or_default(),
-            instead: instead.collect(),
-            among: "repositories",
-        }
     }
 
     fn show(&self, at: usize) -> Option<String> {

@@ -8,7 +8,7 @@
 //! 4. where one has a part of another kind, the kind decides: a pre-release suffix is older than
 //!    nothing; else what stands further left in the form above is newer, and the end is oldest.
 //!
-//! This is apk 3; apk 2 differs where numbers start with several zeros (`1.0`, `1.00`).
+//! This is apk 3; apk 2 differs in rule 2 (`0.016` is newer than `0.02` there).
 //!
 //! Alpine's own index has versions that do not fit the form (`0.99f7-r0`, `pc:librtmp=v2.4`). apk
 //! takes them: from the first place that does not fit on, all are the same, and older than the end.

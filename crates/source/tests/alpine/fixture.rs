@@ -228,6 +228,9 @@ pub(crate) fn member(entries: &[(String, Vec<u8>)], end: bool) -> Vec<u8> {
 fn member_of(entries: &[(String, Vec<u8>)], end: bool, made: u64) -> Vec<u8> {
     let mut tar = Vec::new();
     for (path, content) in entries {
+        if end && !path.ends_with('/') {
+            tar.extend(checksum(path, content, made));
+        }
         tar.extend(header(path, content, made));
         if !path.ends_with('/') && !path.contains(" -> ") {
             tar.extend(content);
@@ -238,6 +241,30 @@ fn member_of(entries: &[(String, Vec<u8>)], end: bool, made: u64) -> Vec<u8> {
         tar.resize(tar.len() + 1024, 0);
     }
     run("gzip", &["--no-name", "--stdout"], &tar)
+}
+
+/// The extended header that abuild puts before each file of the data: SHA-1 of its content, or
+/// of its target.
+fn checksum(path: &str, content: &[u8], made: u64) -> Vec<u8> {
+    let target = path.split_once(" -> ").map(|(_, target)| target.as_bytes());
+    let Checksum(sum) = Checksum::of(target.unwrap_or(content));
+    let hex: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+    let record = format!("68 APK-TOOLS.checksum.SHA1={hex}\n");
+    assert_eq!(record.len(), 68, "{record}");
+    let mut blocks = header("PaxHeaders/file", record.as_bytes(), made);
+    blocks[156] = b'x';
+    seal(&mut blocks);
+    let mut bytes = blocks.to_vec();
+    bytes.extend(record.as_bytes());
+    bytes.resize(1024, 0);
+    bytes
+}
+
+/// Puts a header's checksum into it.
+fn seal(block: &mut [u8; 512]) {
+    block[148..156].fill(b' ');
+    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
 }
 
 /// A header block (POSIX ustar). `path -> target` is a link; a path may start with `MODE:`.
@@ -263,13 +290,11 @@ fn header(path: &str, content: &[u8], made: u64) -> [u8; 512] {
     put(116, "0000000");
     put(124, &format!("{size:011o}"));
     put(136, &format!("{made:011o}"));
-    put(148, "        ");
     put(157, target);
     put(257, "ustar\x0000root");
     put(297, "root");
     block[156] = kind;
-    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    seal(&mut block);
     block
 }
 

@@ -14,11 +14,13 @@ pub(crate) struct Entry {
 }
 
 /// All sections, in order. Each is written by the test of its topic.
-const TOPICS: [&str; 12] = [
+const TOPICS: [&str; 14] = [
     "Configuration",
     "Keys",
     "Downloads",
+    "Alpine's archive",
     "Sources",
+    "Alpine packages",
     "Kernel",
     "Root, firmware, UKI",
     "Folders and surroundings",

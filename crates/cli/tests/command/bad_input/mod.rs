@@ -3,6 +3,7 @@
 //! the fault works. `docs/reference/errors.md` is written from these rows: `UPDATE_REFERENCE=1`
 //! with these tests writes it anew.
 
+mod alpine;
 mod concurrent;
 mod configuration;
 mod document;
