@@ -4,10 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use source::alpine::{Apk, Index, Keyring, List, Relation, Version, compose, resolve};
+use source::layer::{LayerKind, TarFile};
 use source::resolve::Follow;
-use source::tree::Tree;
+use source::tree::{Node, Tree};
 use tests::shared_data;
 
 use crate::apk::{Listing, Spec, key};
@@ -200,6 +202,29 @@ fn the_database_is_that_of_apk() {
     );
     let (good, said) = ask(&["audit", "--system", "--packages"]);
     assert!(good && said.is_empty(), "{said}");
+}
+
+/// The links of the mini root filesystem are those that busybox's script made.
+#[test]
+fn busybox_has_the_links_that_its_script_makes() {
+    let Some(path) = shared_data("alpine-minirootfs-3.20.3-x86_64.tar.gz") else {
+        return;
+    };
+    let mut tree = Tree::new();
+    tree.add_layer(Arc::new(TarFile::new(path, LayerKind::Archive)))
+        .unwrap();
+    let links = |tree: &Tree| -> Vec<Vec<u8>> {
+        let to_busybox = |node: &Node| node.symlink().is_some_and(|to| to == b"/bin/busybox");
+        let all = tree.iter().filter(|(_, _, node)| to_busybox(node));
+        all.map(|(path, ..)| path.to_vec()).collect()
+    };
+    let theirs = links(&tree);
+    assert!(theirs.len() > 250, "{}", theirs.len());
+    for path in &theirs {
+        tree.remove(path);
+    }
+    compose(&mut tree, &[], Vec::new()).unwrap();
+    assert_eq!(links(&tree), theirs);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::apk::Apk;
 use super::relation::Relation;
-use super::{database, order};
+use super::{applets, database, order};
 use crate::tree::{Error as TreeError, Tree};
 
 /// Why packages cannot be put into a tree.
@@ -30,7 +30,8 @@ pub struct NotRun {
 /// Scripts that an installation from nothing runs.
 const AT_INSTALL: [&str; 3] = ["pre-install", "post-install", "trigger"];
 
-/// Merges packages over what is in the tree. `wanted` is what somebody asked for by name.
+/// Merges packages over what is in the tree, adds busybox's links, and writes down what apk
+/// writes down. `wanted` is what somebody asked for by name.
 ///
 /// No script is run; the result says which there are.
 pub fn compose(tree: &mut Tree, wanted: &[Relation], apks: Vec<Apk>) -> Result<Vec<NotRun>, Error> {
@@ -48,6 +49,7 @@ pub fn compose(tree: &mut Tree, wanted: &[Relation], apks: Vec<Apk>) -> Result<V
             });
         }
     }
+    applets::link(tree)?;
     database::record(tree, wanted, &apks)?;
     not_run.sort_by(|a, b| a.package.cmp(&b.package));
     Ok(not_run)

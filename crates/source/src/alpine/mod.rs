@@ -15,6 +15,7 @@
 //! there. What Alpine's signatures rest on is SHA-1: SECURITY.md says what that means.
 
 mod apk;
+mod applets;
 mod archive;
 mod compose;
 mod data;
