@@ -7,11 +7,9 @@ use super::keyring::{self, Keyring};
 use super::mirror::Mirrors;
 use super::package::{Origin, Package};
 use super::release::{MOST_IN_RELEASE, Release};
-use crate::fetch::{self, Client, Digest, PARALLEL, Progress, Request};
-use std::io::{self, BufReader, Read};
-use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::fetch::{Client, Progress, Request, Signed, in_parallel};
+use crate::section::{Limited, Section};
+use std::io::BufReader;
 
 /// The most that a `Packages` file may take when it is decompressed, in bytes, if its `InRelease`
 /// does not say; Debian's largest is 60 MiB.
@@ -79,23 +77,14 @@ impl Archive {
                 url,
                 source: Box::new(error),
             };
-            let file = BufReader::with_capacity(
-                1 << 17,
-                Whole {
-                    file: &cached.file,
-                    position: 0,
-                },
-            );
+            let file = BufReader::with_capacity(1 << 17, Section::whole(&cached.file));
             let unreadable =
                 |source| index::Error::Text(super::deb822::Error::Read { line: 0, source });
             match deb::xz(file, list.request.size) {
                 Ok(xz) => {
                     let text = BufReader::with_capacity(
                         1 << 16,
-                        Limited {
-                            inner: xz,
-                            left: list.unpacked,
-                        },
+                        Limited::new(xz, list.unpacked, "its InRelease says"),
                     );
                     Index::read(text, &self.architecture, list.origin.clone()).map_err(read)
                 }
@@ -117,41 +106,30 @@ impl Archive {
         progress: &dyn Progress,
     ) -> Result<Release, Error> {
         let url = format!("{}/InRelease", self.folder(suite));
-        let remembered = PathBuf::from("in-release").join(Digest::of(url.as_bytes()).to_string());
         let refused = |source| Error::Release {
             url: url.clone(),
             source: Box::new(source),
         };
-        let seen = client.cache().read(&remembered, MOST_IN_RELEASE)?;
-        let verified = seen
-            .as_ref()
-            .map(|bytes| Release::verify(bytes, &self.keyring, now));
-        if client.is_offline() {
-            let release = verified.ok_or_else(|| fetch::Error::Offline {
-                name: format!("the InRelease of {suite}"),
-                url: url.clone(),
-                cache: client.cache().root().to_owned(),
-            })?;
-            let release = release.map_err(refused)?;
-            release
-                .check(suite, now, self.allow_expired)
-                .map_err(refused)?;
-            return Ok(release);
-        }
-        let bytes = client.fetch_unknown(&url, MOST_IN_RELEASE, progress)?;
-        let release = Release::verify(&bytes, &self.keyring, now).map_err(refused)?;
-        release
-            .check(suite, now, self.allow_expired)
-            .map_err(refused)?;
-        // What is remembered counts only while its own signature does: a damaged file is none.
-        let newest = verified.and_then(Result::ok);
-        if let Some(newest) = newest.as_ref().filter(|_| !self.allow_older) {
-            release.check_not_older(newest).map_err(refused)?;
-        }
-        if newest.is_none_or(|newest| newest.date < release.date) {
-            client.cache().write(&remembered, &bytes)?;
-        }
-        Ok(release)
+        let file = Signed {
+            url: &url,
+            name: format!("the InRelease of {suite}"),
+            folder: "in-release",
+            limit: MOST_IN_RELEASE,
+        };
+        client.fetch_signed(
+            &file,
+            |bytes| Release::verify(bytes, &self.keyring, now).map_err(refused),
+            |release, newest| {
+                let checked = release.check(suite, now, self.allow_expired);
+                checked.map_err(refused)?;
+                match newest.filter(|_| !self.allow_older) {
+                    Some(newest) => release.check_not_older(newest).map_err(refused),
+                    None => Ok(()),
+                }
+            },
+            |release| release.date,
+            progress,
+        )
     }
 
     fn folder(&self, suite: &str) -> String {
@@ -227,75 +205,4 @@ pub fn download(
         let cached = client.fetch_unless(&request, progress, stop)?;
         Ok(Deb::from_cache(package.file_name(), cached)?)
     })
-}
-
-/// Does `work` for each item, a few at once. The first error stops the others and is returned.
-fn in_parallel<T: Sync, R: Send>(
-    items: &[T],
-    work: impl Fn(&T, &AtomicBool) -> Result<R, Error> + Sync,
-) -> Result<Vec<R>, Error> {
-    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let done: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::new());
-    let failed: Mutex<Option<Error>> = Mutex::new(None);
-    std::thread::scope(|scope| {
-        for _ in 0..PARALLEL.min(items.len()) {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(at) else { break };
-                    match work(item, &stop) {
-                        Ok(result) => locked(&done).push((at, result)),
-                        Err(error) => {
-                            stop.store(true, Ordering::Relaxed);
-                            locked(&failed).get_or_insert(error);
-                        }
-                    }
-                }
-            });
-        }
-    });
-    if let Some(error) = locked(&failed).take() {
-        return Err(error);
-    }
-    let mut done = std::mem::take(&mut *locked(&done));
-    done.sort_by_key(|(at, _)| *at);
-    Ok(done.into_iter().map(|(_, result)| result).collect())
-}
-
-/// A thread that panics poisons the lock; the panic itself is passed on when the scope ends.
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// A file from its start, whatever its position is.
-struct Whole<'a> {
-    file: &'a std::fs::File,
-    position: u64,
-}
-
-impl Read for Whole<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = std::os::unix::fs::FileExt::read_at(self.file, buffer, self.position)?;
-        self.position = self.position.saturating_add(read as u64);
-        Ok(read)
-    }
-}
-
-/// A reader that fails, not ends, where there is more than there should be.
-struct Limited<R> {
-    inner: R,
-    left: u64,
-}
-
-impl<R: Read> Read for Limited<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.left = self
-            .left
-            .checked_sub(read as u64)
-            .ok_or_else(|| io::Error::other("it is longer than its InRelease says"))?;
-        Ok(read)
-    }
 }

@@ -6,10 +6,10 @@
 use super::deb822::{self, Stanza};
 use crate::fetch::CachedFile;
 use crate::layer::Layer;
+use crate::section::Section;
 use formats::ar;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -135,12 +135,7 @@ impl Deb {
     }
 
     fn read(name: String, file: Arc<File>) -> Result<Self, Error> {
-        let mut reader = Section {
-            file: Arc::clone(&file),
-            start: 0,
-            position: 0,
-            size: u64::MAX,
-        };
+        let mut reader = Section::whole(&file);
         let members = ar::members(&mut reader, MOST_MEMBERS).map_err(|source| Error::Archive {
             name: name.clone(),
             source,
@@ -322,57 +317,6 @@ impl<R: BufRead> Read for Xz<R> {
             ));
         }
         Ok(read)
-    }
-}
-
-/// A part of a file, read by position: several readers share one open file.
-struct Section {
-    file: Arc<File>,
-    start: u64,
-    position: u64,
-    size: u64,
-}
-
-impl Section {
-    fn new(file: &Arc<File>, start: u64, size: u64) -> Self {
-        Self {
-            file: Arc::clone(file),
-            start,
-            position: 0,
-            size,
-        }
-    }
-}
-
-impl Read for Section {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.size.saturating_sub(self.position);
-        let most = usize::try_from(left)
-            .unwrap_or(usize::MAX)
-            .min(buffer.len());
-        let Some(buffer) = buffer.get_mut(..most) else {
-            return Ok(0);
-        };
-        let at = self.start.saturating_add(self.position);
-        let read = self.file.read_at(buffer, at)?;
-        self.position = self.position.saturating_add(read as u64);
-        Ok(read)
-    }
-}
-
-impl Seek for Section {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let end = || -> io::Result<u64> {
-            let length = self.file.metadata()?.len().saturating_sub(self.start);
-            Ok(length.min(self.size))
-        };
-        let position = match to {
-            SeekFrom::Start(position) => Some(position),
-            SeekFrom::End(offset) => end()?.checked_add_signed(offset),
-            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
-        };
-        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.position)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Why Debian packages could not be had.
 
-use super::{deb, index, keyring, release, resolve};
-use crate::fetch;
+use super::{deb, index, keyring, release};
+use crate::{fetch, resolve};
 
 /// Each message names the URL or file that it is about.
 #[derive(Debug, thiserror::Error)]

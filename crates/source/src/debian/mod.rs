@@ -30,6 +30,7 @@ mod release;
 mod resolve;
 mod version;
 
+pub use crate::resolve::{Error as ResolveError, Follow, Problem};
 pub use archive::{Archive, download};
 pub use clearsign::Error as ClearsignError;
 pub use deb::{Deb, Error as DebError};
@@ -41,5 +42,5 @@ pub use mirror::{Mirrors, from_apt_sources};
 pub use package::{NotAPackage, Origin, Package};
 pub use relation::{AnyOf, NotARelation, Operator, Relation};
 pub use release::{Error as ReleaseError, Release};
-pub use resolve::{Error as ResolveError, Follow, NotWanted, Problem, Wanted, resolve};
+pub use resolve::{NotWanted, Wanted, resolve};
 pub use version::{NotAVersion, Version};

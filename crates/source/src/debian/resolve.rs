@@ -8,9 +8,10 @@
 
 use super::index::Index;
 use super::package::Package;
-use super::relation::{self, NotARelation, Relation, is_name};
+use super::relation::{self, Relation, is_name};
 use super::version::Version;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::resolve::{Error, Follow, Needs, Problem};
+use std::collections::{BTreeMap, VecDeque};
 
 /// A package to start from: `kmod`, or `kmod=34.2-2` for that version and no other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,89 +28,6 @@ pub struct Wanted {
 pub struct NotWanted {
     /// The text.
     pub found: String,
-}
-
-/// Which dependencies to follow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Follow {
-    /// `Pre-Depends` and `Depends`, all the way: for programs that are to run.
-    #[default]
-    All,
-    /// Only to packages built from the same source: from `linux-image-amd64` to the kernel that it
-    /// stands for, but not to the programs that the kernel's scripts need.
-    SameSource,
-    /// None: only the files of the package itself are wanted.
-    Nothing,
-}
-
-/// Why no set of packages was found.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Packages that are not there.
-    #[error("{}", problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))]
-    Unsatisfied {
-        /// Each with who asked for it.
-        problems: Vec<Problem>,
-    },
-    /// Two of the packages refuse to be together.
-    #[error(
-        "{package} ({}) says that it conflicts with {relation}, and {other} ({}) is needed too; \
-         leave one of them out",
-        chain(package_chain),
-        chain(other_chain)
-    )]
-    Conflict {
-        /// The package that says so.
-        package: String,
-        /// Why it is needed.
-        package_chain: Vec<String>,
-        /// The relation.
-        relation: String,
-        /// The other package.
-        other: String,
-        /// Why that is needed.
-        other_chain: Vec<String>,
-    },
-    /// A package's relations cannot be read.
-    #[error("the relations of {package} cannot be read")]
-    Relation {
-        /// The package.
-        package: String,
-        /// Why.
-        source: NotARelation,
-    },
-}
-
-/// One thing that is needed and not there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The relation: `libc6 (>= 99) | libc7`.
-    pub relation: String,
-    /// Who asked for it, starting from what was wanted; empty when it was wanted itself.
-    pub chain: Vec<String>,
-    /// What there is instead: versions that do not fit, or the one already chosen.
-    pub instead: Vec<String>,
-}
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.chain.as_slice() {
-            [] => write!(f, "the package {} is wanted", self.relation)?,
-            [..] => write!(f, "{} needs {}", chain(&self.chain), self.relation)?,
-        }
-        match self.instead.as_slice() {
-            [] => f.write_str(", and no package of these suites and components is or provides it"),
-            [..] => write!(f, ", but there is only {}", self.instead.join(", ")),
-        }
-    }
-}
-
-fn chain(names: &[String]) -> String {
-    if names.is_empty() {
-        "wanted".to_owned()
-    } else {
-        names.join(", which needs ")
-    }
 }
 
 impl std::str::FromStr for Wanted {
@@ -178,10 +96,7 @@ struct Closure<'a> {
     index: &'a Index,
     /// Name → which version of it.
     chosen: BTreeMap<&'a str, usize>,
-    /// Who asked first.
-    because: BTreeMap<usize, usize>,
-    /// What each package needs, directly.
-    needs: BTreeMap<usize, BTreeSet<usize>>,
+    needs: Needs,
     queue: VecDeque<usize>,
     problems: Vec<Problem>,
 }
@@ -191,8 +106,7 @@ impl<'a> Closure<'a> {
         Self {
             index,
             chosen: BTreeMap::new(),
-            because: BTreeMap::new(),
-            needs: BTreeMap::new(),
+            needs: Needs::default(),
             queue: VecDeque::new(),
             problems: Vec::new(),
         }
@@ -214,7 +128,7 @@ impl<'a> Closure<'a> {
         let groups = package.depends();
         let groups = groups.map_err(|source| Error::Relation {
             package: package.to_string(),
-            source,
+            source: source.into(),
         })?;
         for any in groups {
             if any.iter().any(|relation| exclude.contains(&relation.name)) {
@@ -224,7 +138,7 @@ impl<'a> Closure<'a> {
             match self.pick(&any, source) {
                 Some(needed) => {
                     self.choose(needed, Some(at));
-                    self.needs.entry(at).or_default().insert(needed);
+                    self.needs.add(at, needed);
                 }
                 None if source.is_some() => {}
                 None => self.report(&any, Some(at)),
@@ -265,7 +179,7 @@ impl<'a> Closure<'a> {
         if self.chosen.insert(&package.name, at).is_none() {
             self.queue.push_back(at);
             if let Some(because) = because {
-                self.because.insert(at, because);
+                self.needs.first(at, because);
             }
         }
     }
@@ -284,21 +198,17 @@ impl<'a> Closure<'a> {
         }
         let problem = Problem {
             relation: relation::show(any),
-            chain: at.map(|at| self.chain(at)).unwrap_or_default(),
+            chain: at
+                .map(|at| self.needs.chain(at, |at| self.show(at)))
+                .unwrap_or_default(),
             instead,
+            among: "suites and components",
         };
         self.problems.push(problem);
     }
 
-    /// From what was wanted down to the package `at`, which is the last.
-    fn chain(&self, at: usize) -> Vec<String> {
-        let links = std::iter::successors(Some(at), |at| self.because.get(at).copied());
-        let mut chain: Vec<String> = links
-            .filter_map(|at| self.index.get(at))
-            .map(Package::to_string)
-            .collect();
-        chain.reverse();
-        chain
+    fn show(&self, at: usize) -> Option<String> {
+        self.index.get(at).map(Package::to_string)
     }
 
     fn check_conflicts(&self) -> Result<(), Error> {
@@ -309,7 +219,7 @@ impl<'a> Closure<'a> {
             let relations = package.conflicts();
             let relations = relations.map_err(|source| Error::Relation {
                 package: package.to_string(),
-                source,
+                source: source.into(),
             })?;
             for relation in relations.iter().flatten() {
                 let mut met = self.index.candidates(relation).into_iter().filter(|other| {
@@ -318,19 +228,12 @@ impl<'a> Closure<'a> {
                         && found.is_some_and(|f| self.chosen.get(f.name.as_str()) == Some(other))
                 });
                 if let Some(other) = met.next() {
-                    let mut chains = [self.chain(at), self.chain(other)];
-                    chains.iter_mut().for_each(|chain| drop(chain.pop()));
-                    let [package_chain, other_chain] = chains;
                     return Err(Error::Conflict {
                         package: package.to_string(),
-                        package_chain,
+                        package_chain: self.needs.reasons(at, |at| self.show(at)),
                         relation: relation.to_string(),
-                        other: self
-                            .index
-                            .get(other)
-                            .map(Package::to_string)
-                            .unwrap_or_default(),
-                        other_chain,
+                        other: self.show(other).unwrap_or_default(),
+                        other_chain: self.needs.reasons(other, |at| self.show(at)),
                     });
                 }
             }
@@ -338,29 +241,14 @@ impl<'a> Closure<'a> {
         Ok(())
     }
 
-    /// Depth first, by name: what a package needs stands before it, but for circles.
+    /// What a package needs stands before it.
     fn in_order(&self) -> Vec<&'a Package> {
-        let by_name = |set: &BTreeSet<usize>| {
-            let mut list: Vec<usize> = set.iter().copied().collect();
-            let name = |at: &usize| self.index.get(*at).map(|package| &package.name);
-            // The stack's top is its end.
-            list.sort_by(|a, b| name(b).cmp(&name(a)));
-            list
-        };
-        let (mut seen, mut order) = (BTreeSet::new(), Vec::new());
-        for &root in self.chosen.values() {
-            let mut stack = vec![(root, false)];
-            while let Some((at, done)) = stack.pop() {
-                if done {
-                    order.extend(self.index.get(at));
-                } else if seen.insert(at) {
-                    stack.push((at, true));
-                    let needs = self.needs.get(&at).map(by_name).unwrap_or_default();
-                    stack.extend(needs.into_iter().map(|needed| (needed, false)));
-                }
-            }
-        }
+        let name = |at: usize| self.index.get(at).map(|package| package.name.as_str());
+        let order = self.needs.in_order(self.chosen.values().copied(), name);
         order
+            .into_iter()
+            .filter_map(|at| self.index.get(at))
+            .collect()
     }
 }
 

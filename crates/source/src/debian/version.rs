@@ -4,6 +4,7 @@
 //! as alternating runs of non-digits and digits. In non-digits `~` sorts before the end of the
 //! text, letters before everything else.
 
+use crate::digits::compare_digits;
 use std::cmp::Ordering;
 
 /// A package's version, compared as dpkg does: `1:2.30-1~deb13u1`.
@@ -139,15 +140,6 @@ fn compare_text(a: &[u8], b: &[u8]) -> Ordering {
         .map(|at| weight(a.get(at)).cmp(&weight(b.get(at))))
         .find(|order| order.is_ne())
         .unwrap_or(Ordering::Equal)
-}
-
-fn compare_digits(a: &[u8], b: &[u8]) -> Ordering {
-    let significant = |digits: &'_ [u8]| digits.iter().take_while(|d| **d == b'0').count();
-    let (a, b) = (
-        a.get(significant(a)..).unwrap_or_default(),
-        b.get(significant(b)..).unwrap_or_default(),
-    );
-    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
 impl PartialOrd for Version {

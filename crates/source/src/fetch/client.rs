@@ -1,5 +1,6 @@
 //! The HTTP client: settings, proxies, certificates.
 
+use super::parallel::PARALLEL;
 use super::{Cache, Error};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -106,9 +107,6 @@ impl Client {
 
 /// How many redirects are followed for one file.
 const MAX_REDIRECTS: u32 = 5;
-
-/// How many files are fetched at once: enough to hide a mirror's latency, few enough to be polite.
-pub(crate) const PARALLEL: usize = 4;
 
 /// The HTTPS authorities. Debian's mirrors speak plain HTTP, so having none is no error here; an
 /// HTTPS mirror then fails with advice.

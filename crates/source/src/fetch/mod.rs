@@ -6,7 +6,8 @@
 //! continued with a `Range` request (RFC 9110, section 14), in this run or in a later one.
 //!
 //! Modules: `client` (settings, certificates), `cache`, `download` (files known beforehand), `part`
-//! (the partial file), `unknown` (files that a signature vouches for), `failure` (what a failed
+//! (the partial file), `unknown` (files that a signature vouches for), `signed` (of these, those
+//! that may only get newer), `parallel` (several at once), `failure` (what a failed
 //! try means), `digest`, `error`.
 
 mod cache;
@@ -15,15 +16,18 @@ mod digest;
 mod download;
 mod error;
 mod failure;
+mod parallel;
 mod part;
+mod signed;
 mod unknown;
 
 pub use cache::{Cache, CachedFile};
-pub(crate) use client::PARALLEL;
 pub use client::{Client, Settings};
 pub use digest::{Digest, NotADigest};
 pub use download::Request;
 pub use error::Error;
+pub(crate) use parallel::in_parallel;
+pub(crate) use signed::Signed;
 
 /// Is told about downloads as they go, from several threads at once.
 pub trait Progress: Sync {

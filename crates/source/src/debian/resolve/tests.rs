@@ -1,6 +1,7 @@
 use super::*;
 use crate::debian::package::Origin;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 /// `name version | field: value | …`, one a line.
 fn index(lines: &str) -> Index {
