@@ -7,6 +7,7 @@ pub mod fetch;
 pub mod kernel;
 pub mod keys;
 pub mod layer;
+pub mod oci;
 pub mod resolve;
 mod section;
 pub mod tree;

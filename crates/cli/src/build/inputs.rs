@@ -10,13 +10,14 @@ use source::debian::{self, Archive, Deb, Index, Keyring, Wanted};
 use source::directory;
 use source::fetch::{self, Cache, Client};
 use source::layer::{LayerKind, TarFile};
+use source::oci::{self, Image};
 use source::tree::Tree;
 
 use super::plan::Plan;
 use super::{recovery, root};
 use crate::clock;
 use crate::config::{Follow, Recovery, Source, SourceKind};
-use crate::exit::{Code, Failure, WithCode};
+use crate::exit::{Code, Failure, WithCode, of_input};
 use crate::progress::{Progress, Step};
 
 /// What a release is made of.
@@ -195,6 +196,20 @@ fn coded(error: debian::Error) -> Failure {
     Failure::new(code, error)
 }
 
+/// The exit code that goes with an error of an image.
+fn image_coded(error: oci::Error) -> anyhow::Error {
+    match &error {
+        oci::Error::Tag { .. } | oci::Error::Platform { .. } => {
+            Failure::new(Code::Missing, error).into()
+        }
+        oci::Error::Several { .. } => Failure::new(Code::Usage, error).into(),
+        _ => {
+            let error = anyhow::Error::from(error);
+            Failure::new(of_input(&error), error).into()
+        }
+    }
+}
+
 /// Merges the sources that `key` of the configuration lists; `name` is what people see.
 fn merge(
     (name, key): (&str, &str),
@@ -230,6 +245,14 @@ fn add(
         (SourceKind::Recovery, Some(archive)) => {
             let (recovery, layers) = recovery::tree(supply.recovery, archive, step)?;
             tree.overlay(&recovery).input_code()?;
+            Ok(layers)
+        }
+        (SourceKind::Image(reference), _) => {
+            let image = Image::open(reference).map_err(image_coded)?;
+            let layers = image.layers.len();
+            for layer in image.layers {
+                tree.add_layer(layer).input_code()?;
+            }
             Ok(layers)
         }
         (SourceKind::Debian(names, follow, without), Some(archive)) => {

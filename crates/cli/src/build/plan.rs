@@ -164,6 +164,7 @@ fn describe(source: &Source) -> String {
     };
     match source.kind() {
         Ok(SourceKind::Recovery) => "sealboot's recovery system".to_owned(),
+        Ok(SourceKind::Image(image)) => image.to_string(),
         Ok(SourceKind::Debian(names, _, [])) => format!("Debian {}", names.join(" ")),
         Ok(SourceKind::Debian(names, _, without)) => {
             format!("Debian {} without {}", names.join(" "), without.join(" "))

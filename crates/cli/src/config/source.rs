@@ -2,15 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
+use ::source::oci::Reference;
 use serde::{Deserialize, Serialize};
 
-/// One source: exactly one of `recovery`, `debian`, `deb`, `tar`, `directory` is set.
+/// One source: exactly one of `recovery`, `image`, `debian`, `deb`, `tar`,
+/// `directory` is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Source {
     /// sealboot's recovery system, as `[recovery]` describes it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recovery: bool,
+    /// A container image: `oci:FOLDER[:tag]`, `oci-archive:FILE[:tag]`,
+    /// `docker-archive:FILE[:tag]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<Reference>,
     /// Debian packages by name (`kmod`, `kmod=34.2-2`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub debian: Vec<String>,
@@ -50,6 +56,8 @@ pub enum Follow {
 pub enum SourceKind<'a> {
     /// sealboot's recovery system.
     Recovery,
+    /// A container image.
+    Image(&'a Reference),
     /// Packages of the archive, which dependencies to follow, and names to leave out.
     Debian(&'a [String], Follow, &'a [String]),
     /// Package files.
@@ -91,6 +99,7 @@ impl Source {
         let archive_only = self.follow.is_some() || !self.without.is_empty();
         let kinds = [
             self.recovery.then_some(SourceKind::Recovery),
+            self.image.as_ref().map(SourceKind::Image),
             (!self.debian.is_empty()).then_some(debian),
             (!self.deb.is_empty()).then_some(SourceKind::Debs(&self.deb)),
             self.tar.as_deref().map(SourceKind::Tar),
@@ -100,9 +109,11 @@ impl Source {
         match (set.next(), set.next()) {
             (Some(kind), None) if !archive_only || kind == debian => Ok(kind),
             (Some(_), None) => Err("'follow' and 'without' go with 'debian' only".to_owned()),
-            (None, _) => Err("it names none of recovery, debian, deb, tar, directory".to_owned()),
+            (None, _) => {
+                Err("it names none of recovery, image, debian, deb, tar, directory".to_owned())
+            }
             (Some(_), Some(_)) => Err(
-                "it names several of recovery, debian, deb, tar, directory: \
+                "it names several of recovery, image, debian, deb, tar, directory: \
                      make each an entry of its own, in the order wanted"
                     .to_owned(),
             ),
@@ -118,6 +129,9 @@ impl Source {
             .chain(&mut self.directory);
         for path in paths {
             *path = folder.join(&path);
+        }
+        if let Some(image) = &mut self.image {
+            image.anchor(folder);
         }
     }
 }
