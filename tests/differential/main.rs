@@ -8,6 +8,7 @@ mod gpt;
 mod image;
 mod keys;
 mod modules;
+mod oci;
 mod owner;
 mod qcow2;
 mod signatures;
@@ -16,3 +17,6 @@ mod tree;
 mod uki;
 mod varstore;
 mod verity;
+
+// The cases with which `source` tests its trees speak of its layers.
+use source::layer;

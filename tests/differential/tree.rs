@@ -60,7 +60,7 @@ fn assert_same(what: &str, ours: &str, theirs: &str) {
 }
 
 /// Real files that are too large for this repository.
-fn shared_data(name: &str) -> Option<PathBuf> {
+pub(crate) fn shared_data(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("SEALBOOT_TEST_DATA").map(PathBuf::from);
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     let path = folder.unwrap_or_else(beside).join(name);

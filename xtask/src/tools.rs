@@ -48,6 +48,10 @@ pub const TEST: &[Row] = &[
     ("gpgv", "gpgv"),
     ("/etc/ssl/certs/ca-certificates.crt", "ca-certificates"),
     ("dpkg-deb", "dpkg"),
+    ("umoci", "umoci"),
+    ("skopeo", "skopeo"),
+    ("buildah", "buildah"),
+    ("docker-registry", "docker-registry"),
 ];
 
 /// Installs the packages of the rows whose program is not there.

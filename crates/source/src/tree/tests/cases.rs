@@ -438,4 +438,71 @@ pub(super) const CASES: &[Case] = &[
         "root
         d 0700 3:2 5 /",
     ),
+    (
+        "ids beyond seven octal digits, in the header and in a record",
+        Oci,
+        &["f a x uid=2097152 gid=4294967294\nf b x x:uid=3000000 x:gid=3000001"],
+        "
+        f 0644 2097152:4294967294 5 /a size=1
+        f 0644 3000000:3000001 5 /b size=1",
+    ),
+    (
+        "fractions of a second are cut off",
+        Oci,
+        &["f a x x:mtime=1.999999999\nd d x:mtime=1700000000.5"],
+        "
+        f 0644 1:2 1 /a size=1
+        d 0755 1:2 1700000000 /d",
+    ),
+    (
+        "attributes and capabilities",
+        Oci,
+        &["f a x x:SCHILY.xattr.user.one=1 x:SCHILY.xattr.user.two=2\nd d x:SCHILY.xattr.user.d=d"],
+        "
+        f 0644 1:2 5 /a size=1 user.one=\"1\" user.two=\"2\"
+        d 0755 1:2 5 /d user.d=\"d\"",
+    ),
+    (
+        "attributes go with the file that is replaced",
+        Oci,
+        &[
+            "f a x x:SCHILY.xattr.user.one=1\nd d x:SCHILY.xattr.user.one=1",
+            "f a y\nd d",
+        ],
+        "
+        f 0644 1:2 5 /a size=1
+        d 0755 1:2 5 /d",
+    ),
+    (
+        "a device, a pipe and a link take each other's place",
+        Oci,
+        &["c a 1:3\np b\nl c x", "p a\nl b a\nc c 1:5"],
+        "
+        p 0644 1:2 5 /a
+        l 0777 1:2 5 /b -> a
+        c 0644 1:2 5 /c 1:5",
+    ),
+    (
+        "a layer of nothing between others",
+        Oci,
+        &["f a x", "", "f b x"],
+        "
+        f 0644 1:2 5 /a size=1
+        f 0644 1:2 5 /b size=1",
+    ),
+    (
+        "a setuid program gets another owner",
+        Oci,
+        &["f a x mode=4755", "f a x mode=6711 uid=7 gid=8"],
+        "
+        f 6711 7:8 5 /a size=1",
+    ),
+    (
+        "whiteout of a link leaves what it leads to",
+        Oci,
+        &["d d\nf d/f x\nl l d", "f .wh.l "],
+        "
+        d 0755 1:2 5 /d
+        f 0644 1:2 5 /d/f size=1",
+    ),
 ];
