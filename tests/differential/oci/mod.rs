@@ -1,6 +1,7 @@
 //! Container images against umoci, skopeo and buildah.
 
 mod merge;
+mod registry;
 mod written;
 
 // What `source` tests its own reading with. Not all that it can do is needed here.
@@ -10,6 +11,9 @@ mod cases;
 #[allow(dead_code)]
 #[path = "../../../crates/source/tests/oci/fixture.rs"]
 mod fixture;
+#[allow(dead_code)]
+#[path = "../../../crates/source/tests/oci/http.rs"]
+mod http;
 #[allow(dead_code)]
 #[path = "../../../crates/source/src/tree/tests/tar.rs"]
 mod tar;

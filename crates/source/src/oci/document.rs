@@ -35,6 +35,17 @@ pub(super) struct Descriptor {
 }
 
 impl Descriptor {
+    /// Content that is known by its digest alone, such as a manifest that was asked for by it.
+    pub(super) fn new(media_type: &str, digest: Digest, size: u64) -> Self {
+        Self {
+            media_type: media_type.to_owned(),
+            digest: format!("sha256:{digest}"),
+            size,
+            annotations: BTreeMap::new(),
+            platform: None,
+        }
+    }
+
     /// The digest. Other algorithms than SHA-256 may be refused (descriptor.md, "Registered
     /// algorithms"), and are.
     pub(super) fn digest(&self) -> Result<Digest, Error> {

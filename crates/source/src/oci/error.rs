@@ -73,6 +73,14 @@ pub enum Error {
         /// The reference.
         image: String,
     },
+    /// A registry does not give it.
+    #[error("{image} cannot be had")]
+    Fetch {
+        /// The reference.
+        image: String,
+        /// Why.
+        source: Box<crate::fetch::Error>,
+    },
     /// Something that is named is not there.
     #[error("blob sha256:{digest} is not in {place}: the image is not complete; copy it again")]
     Missing {

@@ -1,4 +1,8 @@
-//! Container images in folders and tars: what is read, and what is refused.
+//! Container images in folders, tars and registries: what is read, and what is refused.
 
 mod files;
 mod fixture;
+// Not all that it can do is needed here.
+#[allow(dead_code)]
+mod http;
+mod registry;
