@@ -1,5 +1,6 @@
 //! From the configured sources to trees.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,14 +11,15 @@ use source::debian::{self, Archive, Deb, Index, Keyring, Wanted};
 use source::directory;
 use source::fetch::{self, Cache, Client};
 use source::layer::{LayerKind, TarFile};
-use source::oci::{self, Image};
 use source::tree::Tree;
 
+use super::container::Containers;
+use super::lock::Lock;
 use super::plan::Plan;
 use super::{recovery, root};
 use crate::clock;
 use crate::config::{Follow, Recovery, Source, SourceKind};
-use crate::exit::{Code, Failure, WithCode, of_input};
+use crate::exit::{Code, Failure, WithCode};
 use crate::progress::{Progress, Step};
 
 /// What a release is made of.
@@ -46,7 +48,7 @@ impl Inputs {
 }
 
 /// Fetches, checks and merges every source.
-pub fn gather(plan: &Plan, progress: &Progress) -> anyhow::Result<Inputs> {
+pub fn gather(plan: &Plan, lock: &mut Lock, progress: &Progress) -> anyhow::Result<Inputs> {
     // What is small and local comes first: a mistake shows before anything is fetched.
     let uki = &plan.config.uki;
     let os_release = read_named("uki.os_release", &uki.os_release, |path| {
@@ -59,6 +61,8 @@ pub fn gather(plan: &Plan, progress: &Progress) -> anyhow::Result<Inputs> {
         .transpose()?;
     let supply = Supply {
         archive: archive.as_ref(),
+        containers: &Containers::new(plan)?,
+        lock: RefCell::new(lock),
         recovery: &plan.config.recovery,
     };
     let merge = |names: (&str, &str), base: Tree, sources: &[Source]| {
@@ -108,6 +112,9 @@ fn read_named<T>(
 /// What sources are taken from, beside the files that they name.
 struct Supply<'a> {
     archive: Option<&'a OpenArchive>,
+    containers: &'a Containers,
+    /// Which images tags turn out to be.
+    lock: RefCell<&'a mut Lock>,
     recovery: &'a Recovery,
 }
 
@@ -116,6 +123,16 @@ const AS_ROOT: directory::Options = directory::Options {
     owner: directory::Owner::Root,
     mounts: directory::Mounts::Refuse,
 };
+
+/// Fetches into the plan's cache.
+pub(super) fn client(plan: &Plan) -> anyhow::Result<Client> {
+    let cache = Cache::open(&plan.cache).code(Code::Failed)?;
+    let settings = fetch::Settings {
+        offline: plan.offline,
+        ..fetch::Settings::default()
+    };
+    Client::new(cache, settings).code(Code::Failed)
+}
 
 /// Debian's archive with its checked index.
 pub(super) struct OpenArchive {
@@ -144,12 +161,7 @@ impl OpenArchive {
             allow_older: debian.allow_older,
             allow_expired: debian.allow_expired,
         };
-        let cache = Cache::open(&plan.cache).code(Code::Failed)?;
-        let settings = fetch::Settings {
-            offline: plan.offline,
-            ..fetch::Settings::default()
-        };
-        let client = Client::new(cache, settings).code(Code::Failed)?;
+        let client = client(plan)?;
         let step = progress.step("archive");
         let now = clock::now()?;
         let index = archive.index(&client, now, &step).map_err(coded)?;
@@ -184,29 +196,20 @@ impl OpenArchive {
 /// The exit code that goes with an error of the archive.
 fn coded(error: debian::Error) -> Failure {
     let code = match &error {
-        debian::Error::Fetch(error) => match error {
-            fetch::Error::Cache { .. } => Code::Failed,
-            fetch::Error::Offline { .. } => Code::Missing,
-            fetch::Error::Size { .. } | fetch::Error::Digest { .. } => Code::Refused,
-            _ => Code::Network,
-        },
+        debian::Error::Fetch(error) => code_of_fetch(error),
         debian::Error::Resolve(_) | debian::Error::NoPackages { .. } => Code::Missing,
         _ => Code::Refused,
     };
     Failure::new(code, error)
 }
 
-/// The exit code that goes with an error of an image.
-fn image_coded(error: oci::Error) -> anyhow::Error {
-    match &error {
-        oci::Error::Tag { .. } | oci::Error::Platform { .. } => {
-            Failure::new(Code::Missing, error).into()
-        }
-        oci::Error::Several { .. } => Failure::new(Code::Usage, error).into(),
-        _ => {
-            let error = anyhow::Error::from(error);
-            Failure::new(of_input(&error), error).into()
-        }
+/// The exit code that goes with a download that failed.
+pub(super) fn code_of_fetch(error: &fetch::Error) -> Code {
+    match error {
+        fetch::Error::Cache { .. } => Code::Failed,
+        fetch::Error::Offline { .. } => Code::Missing,
+        fetch::Error::Size { .. } | fetch::Error::Digest { .. } => Code::Refused,
+        _ => Code::Network,
     }
 }
 
@@ -248,7 +251,11 @@ fn add(
             Ok(layers)
         }
         (SourceKind::Image(reference), _) => {
-            let image = Image::open(reference).map_err(image_coded)?;
+            let mut lock = supply.lock.borrow_mut();
+            let mut reference = reference.clone();
+            reference.digest = reference.digest.or(lock.known(&reference));
+            let image = supply.containers.open(&reference, step)?;
+            lock.resolved(&image);
             let layers = image.layers.len();
             for layer in image.layers {
                 tree.add_layer(layer).input_code()?;

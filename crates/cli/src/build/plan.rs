@@ -60,6 +60,13 @@ impl Plan {
         all.any(|source| source.recovery)
     }
 
+    /// Whether any source is an image in a registry.
+    pub fn needs_registry(&self) -> bool {
+        let all = self.sources().into_iter().flat_map(|(_, list)| list);
+        all.filter_map(|source| source.image.as_ref())
+            .any(|image| image.is_remote())
+    }
+
     /// Whether any source needs Debian's archive.
     pub fn needs_archive(&self) -> bool {
         let all = self.sources().into_iter().flat_map(|(_, list)| list);

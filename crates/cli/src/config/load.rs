@@ -75,7 +75,8 @@ pub fn print(config: &Config) -> anyhow::Result<String> {
     Ok(toml::to_string_pretty(config)?)
 }
 
-fn sources(config: &mut Config) -> impl Iterator<Item = &mut Source> {
+/// Every source of the configuration.
+pub fn sources(config: &mut Config) -> impl Iterator<Item = &mut Source> {
     let Config {
         kernel,
         firmware,

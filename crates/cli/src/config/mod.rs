@@ -6,7 +6,7 @@ mod mistake;
 mod recovery;
 mod source;
 
-pub use load::{load, print};
+pub use load::{FILE_NAME, load, print, sources};
 pub use recovery::Recovery;
 pub use source::{Follow, Source, SourceKind};
 
@@ -26,6 +26,8 @@ pub struct Config {
     pub version: Option<String>,
     /// Debian's archive, for every source that names Debian packages.
     pub debian: Debian,
+    /// Container registries, for every source that names an image in one.
+    pub oci: Oci,
     /// Kernel and modules.
     pub kernel: Kernel,
     /// Firmware image.
@@ -71,6 +73,15 @@ pub struct Debian {
     pub allow_older: bool,
     /// Take an archive index after its last day: the same.
     pub allow_expired: bool,
+}
+
+/// `[oci]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Oci {
+    /// Registries (`registry.lan:5000`) that are asked without TLS: anybody on the way can then
+    /// read logins, and give another image for a tag. This machine's own always are.
+    pub insecure: Vec<String>,
 }
 
 /// `[kernel]`
@@ -184,6 +195,7 @@ impl Default for Config {
             name: "sealboot".to_owned(),
             version: None,
             debian: Debian::default(),
+            oci: Oci::default(),
             kernel: Kernel::default(),
             firmware: Firmware::default(),
             root: Root::default(),

@@ -13,8 +13,8 @@ pub struct Source {
     /// sealboot's recovery system, as `[recovery]` describes it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recovery: bool,
-    /// A container image: `oci:FOLDER[:tag]`, `oci-archive:FILE[:tag]`,
-    /// `docker-archive:FILE[:tag]`.
+    /// A container image: `oci://registry/name[:tag][@sha256:…]`, `oci:FOLDER[:tag]`,
+    /// `oci-archive:FILE[:tag]`, `docker-archive:FILE[:tag]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<Reference>,
     /// Debian packages by name (`kmod`, `kmod=34.2-2`).

@@ -3,6 +3,7 @@
 mod altered;
 mod bad_input;
 mod chain;
+mod image;
 mod keys;
 mod mirror;
 mod place;

@@ -80,7 +80,7 @@ fn choose<'a>(reference: &Reference, images: &'a [Saved]) -> Result<&'a Saved, E
         .take(20)
         .collect();
     let tags = match tags.as_slice() {
-        [] => "none has one".to_owned(),
+        [] => "none".to_owned(),
         tags => tags.join(", "),
     };
     match (&reference.tag, images) {

@@ -160,7 +160,7 @@ pub enum Error {
         found: String,
     },
     /// No image has that tag.
-    #[error("{image}: no image has the tag {tag:?}; {found}")]
+    #[error("{image}: no image has the tag {tag:?}; tags there: {found}")]
     Tag {
         /// The reference.
         image: String,

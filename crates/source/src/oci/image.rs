@@ -145,7 +145,7 @@ fn names(images: &[Descriptor]) -> String {
         .take(20)
         .collect();
     match names.as_slice() {
-        [] => "none has one".to_owned(),
+        [] => "none".to_owned(),
         names => names.join(", "),
     }
 }

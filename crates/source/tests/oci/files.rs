@@ -298,7 +298,7 @@ fn tags_are_looked_up() {
     let (kept, named) = folder(&Contents::default());
     let error = open(&format!("{named}:2.0")).unwrap_err();
     assert!(
-        error.contains("no image has the tag \"2.0\"; 1.0"),
+        error.contains("no image has the tag \"2.0\"; tags there: 1.0"),
         "{error}"
     );
     let file = format!("oci:{}", kept.path().join("index.json").display());

@@ -106,7 +106,11 @@ impl Server {
 fn talk(stream: &TcpStream, log: &Mutex<Vec<Request>>, handler: &Handler) -> Option<()> {
     let mut reader = BufReader::new(stream);
     loop {
-        let request = read_request(&mut reader)?;
+        let Some(request) = read_request(&mut reader) else {
+            // What servers say to TLS where they speak none.
+            let mut stream = stream;
+            return stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").ok();
+        };
         log.lock().unwrap().push(request.clone());
         send(stream, &handler(&request))?;
     }

@@ -2,6 +2,7 @@
 
 mod files;
 mod fixture;
+mod holding;
 // Not all that it can do is needed here.
 #[allow(dead_code)]
 mod http;

@@ -14,11 +14,12 @@ pub(crate) struct Entry {
 }
 
 /// All sections, in order. Each is written by the test of its topic.
-const TOPICS: [&str; 12] = [
+const TOPICS: [&str; 13] = [
     "Configuration",
     "Keys",
     "Downloads",
     "Sources",
+    "Container images",
     "Kernel",
     "Root, firmware, UKI",
     "Folders and surroundings",
