@@ -3,6 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
+use contract::manifest;
 use source::fetch;
 use source::oci::{self, Credentials, Image, Reference, Registries};
 
@@ -42,6 +43,23 @@ impl Containers {
             None => Image::open(reference),
         };
         image.map_err(coded)
+    }
+}
+
+/// What the manifest says of an image.
+pub fn source(image: &Image) -> manifest::Source {
+    let letters = image.reference.portable().to_string().into_bytes();
+    let letters = letters
+        .into_iter()
+        .map(|byte| match byte.is_ascii_graphic() {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        });
+    let mut reference: String = letters.collect();
+    reference.truncate(manifest::REFERENCE_MAX);
+    manifest::Source {
+        reference,
+        digest: format!("sha256:{}", image.digest),
     }
 }
 

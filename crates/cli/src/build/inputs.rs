@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use contract::manifest;
 use source::debian::{self, Archive, Deb, Index, Keyring, Wanted};
 use source::directory;
 use source::fetch::{self, Cache, Client};
 use source::layer::{LayerKind, TarFile};
 use source::tree::Tree;
 
-use super::container::Containers;
+use super::container::{self, Containers};
 use super::lock::Lock;
 use super::plan::Plan;
 use super::{recovery, root};
@@ -36,6 +37,8 @@ pub struct Inputs {
     pub os_release: Option<String>,
     /// Processor microcode, when it is configured.
     pub microcode: Option<Vec<u8>>,
+    /// The container images that went in, each once.
+    pub containers: Vec<manifest::Source>,
 }
 
 impl Inputs {
@@ -63,6 +66,7 @@ pub fn gather(plan: &Plan, lock: &mut Lock, progress: &Progress) -> anyhow::Resu
         archive: archive.as_ref(),
         containers: &Containers::new(plan)?,
         lock: RefCell::new(lock),
+        sources: RefCell::default(),
         recovery: &plan.config.recovery,
     };
     let merge = |names: (&str, &str), base: Tree, sources: &[Source]| {
@@ -82,17 +86,21 @@ pub fn gather(plan: &Plan, lock: &mut Lock, progress: &Progress) -> anyhow::Resu
             )
         })
         .transpose()?;
+    let kernel = merge(
+        ("kernel", "kernel.source"),
+        Tree::new(),
+        &config.kernel.source,
+    )?;
+    let root = merge(("root", "root.source"), base, &config.root.source)?;
+    let stub = merge(("stub", "uki.stub"), Tree::new(), &config.uki.stub)?;
     Ok(Inputs {
-        kernel: merge(
-            ("kernel", "kernel.source"),
-            Tree::new(),
-            &config.kernel.source,
-        )?,
+        kernel,
         firmware,
-        root: merge(("root", "root.source"), base, &config.root.source)?,
-        stub: merge(("stub", "uki.stub"), Tree::new(), &config.uki.stub)?,
+        root,
+        stub,
         os_release,
         microcode,
+        containers: supply.sources.into_inner(),
     })
 }
 
@@ -115,6 +123,8 @@ struct Supply<'a> {
     containers: &'a Containers,
     /// Which images tags turn out to be.
     lock: RefCell<&'a mut Lock>,
+    /// Which images went in.
+    sources: RefCell<Vec<manifest::Source>>,
     recovery: &'a Recovery,
 }
 
@@ -256,6 +266,10 @@ fn add(
             reference.digest = reference.digest.or(lock.known(&reference));
             let image = supply.containers.open(&reference, step)?;
             lock.resolved(&image);
+            let source = container::source(&image);
+            if !supply.sources.borrow().contains(&source) {
+                supply.sources.borrow_mut().push(source);
+            }
             let layers = image.layers.len();
             for layer in image.layers {
                 tree.add_layer(layer).input_code()?;

@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use artifact::initrd::ChosenModules;
-use contract::manifest::ImageName;
+use contract::manifest::{ImageName, Source};
 use sha2::{Digest, Sha256};
 use source::kernel::{Kernel, Storage};
 use source::tree::{self, Tree};
@@ -42,6 +42,8 @@ pub struct Parts {
     pub os_release: String,
     /// Processor microcode.
     pub microcode: Option<Vec<u8>>,
+    /// The container images that went in.
+    pub sources: Vec<Source>,
 }
 
 /// Finds the parts in the inputs and completes the root.
@@ -94,6 +96,7 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
         stub: stub(&inputs.stub, &config.uki.stub_path)?,
         os_release: named.unwrap_or_else(|| os_release(&config.name, &version, &kernel.version)),
         microcode: inputs.microcode,
+        sources: inputs.containers,
         version,
         epoch,
         kernel,

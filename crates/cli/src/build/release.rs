@@ -70,6 +70,7 @@ pub fn build(
         version: parts.version.clone(),
         kernel: parts.kernel.version.clone(),
         images: Vec::new(),
+        sources: parts.sources.clone(),
     };
     for (name, tree) in &parts.images {
         let image = images::write(*name, tree, plan, &parts, keys, staging, progress)?;

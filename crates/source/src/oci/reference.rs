@@ -168,6 +168,21 @@ impl Reference {
         }
     }
 
+    /// Where it says the same on every machine: without digest, and without the folders that a
+    /// file or folder lies in.
+    pub fn portable(&self) -> Self {
+        let mut portable = self.clone();
+        portable.digest = None;
+        match &mut portable.place {
+            Place::Registry { .. } => {}
+            Place::Layout(path) | Place::Archive(path) | Place::DockerArchive(path) => {
+                let name = path.file_name().unwrap_or_default();
+                *path = PathBuf::from(name);
+            }
+        }
+        portable
+    }
+
     /// Whether it is in a registry, so that the network is needed.
     pub fn is_remote(&self) -> bool {
         matches!(self.place, Place::Registry { .. })

@@ -74,7 +74,11 @@ fn every_place_gives_the_same_release() {
         place.configure(&before, &now);
         before = now;
         let ran = build(&place, &[]);
-        ran.check(image, 0, &[image, "2 layers, 2 files", "Release 1 is in out/"]);
+        ran.check(
+            image,
+            0,
+            &[image, "2 layers, 2 files", "Release 1 is in out/"],
+        );
         roots.push(fs::read(place.path("out/root.squashfs")).unwrap());
     }
     assert!(
@@ -103,6 +107,17 @@ fn a_tag_stays_what_it_was_until_it_is_updated() {
     let lock = || fs::read_to_string(place.path("sealboot.lock")).unwrap();
 
     build(&place, &[]).check("first", 0, &["Release 1"]);
+    let manifest = fs::read(place.path("out/release.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let named = &manifest["sources"][0];
+    assert_eq!(
+        named["reference"],
+        format!("oci://{}/team/system:1.0", server.host)
+    );
+    assert!(
+        lock().contains(named["digest"].as_str().unwrap()),
+        "{manifest}"
+    );
     let (old_root, old_lock) = (root(), lock());
     let tag = format!("reference = \"oci://{}/team/system:1.0\"", server.host);
     assert!(
