@@ -9,6 +9,7 @@ mod gpt;
 mod image;
 mod keys;
 mod modules;
+mod oci;
 mod owner;
 mod qcow2;
 mod signatures;
@@ -22,3 +23,5 @@ mod verity;
 #[allow(dead_code)]
 #[path = "../../crates/source/tests/alpine/fixture.rs"]
 mod apk;
+// The cases with which `source` tests its trees speak of its layers.
+use source::layer;

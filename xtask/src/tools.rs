@@ -50,6 +50,9 @@ pub const TEST: &[Row] = &[
     ("dpkg-deb", "dpkg"),
     ("mmdebstrap", "mmdebstrap"),
     ("umoci", "umoci"),
+    ("skopeo", "skopeo"),
+    ("buildah", "buildah"),
+    ("docker-registry", "docker-registry"),
 ];
 
 /// Installs the packages of the rows whose program is not there.

@@ -130,6 +130,9 @@ pub struct Build {
     /// Use no network: only what is in the cache
     #[arg(long)]
     pub offline: bool,
+    /// Ask registries again what the tags in sealboot.lock stand for
+    #[arg(long, conflicts_with = "offline")]
+    pub update: bool,
     /// Print the whole effective configuration as TOML and stop
     #[arg(long)]
     pub print_config: bool,

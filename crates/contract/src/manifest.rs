@@ -16,6 +16,21 @@ pub struct Manifest {
     pub kernel: String,
     /// The images, in the order in which init maps them.
     pub images: Vec<Image>,
+    /// The container images that went in: so that what runs can be traced to what was built.
+    /// Nothing on the machine depends on them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
+}
+
+/// A container image that went in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// How it was named: `oci://registry.example/team/system:1.4`; for one in a file or folder,
+    /// without the folders that it lay in.
+    pub reference: String,
+    /// Digest of its index or manifest: `sha256:` and 64 hex digits.
+    pub digest: String,
 }
 
 /// A squashfs with its dm-verity hash tree appended.
@@ -120,6 +135,24 @@ impl Manifest {
         if !is_word(&self.kernel) {
             return wrong("kernel", &self.kernel, VERSION_RULE);
         }
+        for (index, source) in self.sources.iter().enumerate() {
+            let graphic = source.reference.bytes().all(|byte| byte.is_ascii_graphic());
+            if !graphic || !(1..=REFERENCE_MAX).contains(&source.reference.len()) {
+                return wrong(
+                    &format!("sources[{index}].reference"),
+                    &source.reference,
+                    "1 to 1024 printable ASCII characters without spaces are needed",
+                );
+            }
+            let hex = source.digest.strip_prefix("sha256:").unwrap_or_default();
+            if unhex::<32>(hex).is_none() {
+                return wrong(
+                    &format!("sources[{index}].digest"),
+                    &source.digest,
+                    "sha256: and 64 hex digits are needed",
+                );
+            }
+        }
         for (index, image) in self.images.iter().enumerate() {
             let field = |name: &str| format!("images[{index}].{name}");
             if self.images[..index]
@@ -171,6 +204,9 @@ impl Manifest {
     }
 }
 
+/// The longest [`Source::reference`], in bytes.
+pub const REFERENCE_MAX: usize = 1024;
+
 /// The rule for names that end up in file names, on command lines and on screens.
 pub const VERSION_RULE: &str = "1 to 128 of a-z A-Z 0-9 . _ + ~ - are needed, no dot first";
 
@@ -216,6 +252,10 @@ mod tests {
                 salt: String::new(),
                 root_hash: "0f".repeat(32),
             }],
+            sources: vec![Source {
+                reference: "oci://registry.example/team/system:1".to_owned(),
+                digest: format!("sha256:{}", "0f".repeat(32)),
+            }],
         }
     }
 
@@ -241,6 +281,10 @@ mod tests {
             }),
             ("images[0].salt", |m| m.images[0].salt = "0g".to_owned()),
             ("images[1].name", |m| m.images.push(m.images[0].clone())),
+            ("sources[0].reference", |m| {
+                m.sources[0].reference = "a b".to_owned()
+            }),
+            ("sources[0].digest", |m| m.sources[0].digest.truncate(70)),
             ("data_size", |m| m.images[0].data_size = 4095),
             ("hash_offset", |m| m.images[0].hash_offset = 16384),
         ];

@@ -6,3 +6,6 @@ pub const UKI: &str = "kernel.efi";
 
 /// The disk image with the whole release on it.
 pub const DISK: &str = "disk.img";
+
+/// The bill of materials: SPDX 2.3 JSON.
+pub const SBOM: &str = "sbom.spdx.json";

@@ -79,6 +79,7 @@ mod tests {
             version: "1".to_owned(),
             kernel: "6.12".to_owned(),
             images: images.iter().map(image).collect(),
+            sources: Vec::new(),
         }
     }
 

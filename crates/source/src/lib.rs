@@ -10,6 +10,7 @@ pub mod inventory;
 pub mod kernel;
 pub mod keys;
 pub mod layer;
+pub mod oci;
 pub mod package;
 pub mod resolve;
 mod section;

@@ -185,10 +185,15 @@ impl ManifestFacts {
             version,
             kernel,
             images,
+            sources,
         } = &self.manifest;
         fact(text, "release", version);
         fact(text, "kernel", kernel);
         fact(text, "SHA-256", &self.sha256);
+        for source in sources {
+            fact(text, "made of", &source.reference);
+            fact(text, "  digest", &source.digest);
+        }
         for image in images {
             let shape = format!(
                 "{}, {} bytes, {} of data, hash tree at byte {}",

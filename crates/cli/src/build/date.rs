@@ -33,12 +33,25 @@ pub fn newest<'a>(trees: impl IntoIterator<Item = &'a Tree>) -> u32 {
 
 /// The day as a version: `2026.11.21`.
 pub fn version(epoch: u32) -> anyhow::Result<String> {
-    let time = Timestamp::from_unix(u64::from(epoch));
-    let time = time.with_context(|| format!("{epoch} is no date that a release can have"))?;
+    let time = timestamp(epoch)?;
     Ok(format!(
         "{:04}.{:02}.{:02}",
         time.year, time.month, time.day
     ))
+}
+
+/// Day and time of day, as RFC 3339 writes them: `2026-11-21T03:04:05Z`.
+pub fn time(epoch: u32) -> anyhow::Result<String> {
+    let time = timestamp(epoch)?;
+    Ok(format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        time.year, time.month, time.day, time.hour, time.minute, time.second
+    ))
+}
+
+fn timestamp(epoch: u32) -> anyhow::Result<Timestamp> {
+    let time = Timestamp::from_unix(u64::from(epoch));
+    time.with_context(|| format!("{epoch} is no date that a release can have"))
 }
 
 #[cfg(test)]
@@ -49,5 +62,6 @@ mod tests {
     fn a_day_is_a_version() {
         assert_eq!(version(0).unwrap(), "1970.01.01");
         assert_eq!(version(1_795_219_199).unwrap(), "2026.11.20");
+        assert_eq!(time(1_795_219_199).unwrap(), "2026-11-20T23:59:59Z");
     }
 }

@@ -1,18 +1,24 @@
 //! From the configured sources to trees.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use contract::manifest;
 use source::debian::{self, Archive, Deb, Index, Keyring, Wanted};
 use source::directory;
-use source::fetch::{self, Cache, Client};
+use source::fetch::{self, Cache, Client, Progress as _};
+use source::inventory::{self, Component};
 use source::layer::{LayerKind, TarFile};
+use source::oci;
 use source::tree::Tree;
 
 use super::alpine::OpenAlpine;
+use super::container::{self, Containers};
+use super::lock::Lock;
 use super::plan::Plan;
 use super::{add, recovery, root};
 use crate::clock;
@@ -34,6 +40,12 @@ pub struct Inputs {
     pub os_release: Option<String>,
     /// Processor microcode, when it is configured.
     pub microcode: Option<Vec<u8>>,
+    /// The container images that went in, each once.
+    pub containers: Vec<manifest::Source>,
+    /// What the last container image of the root says of its program.
+    pub program: Option<oci::Program>,
+    /// The packages of each tree.
+    pub components: Vec<(&'static str, Vec<Component>)>,
 }
 
 impl Inputs {
@@ -46,7 +58,7 @@ impl Inputs {
 }
 
 /// Fetches, checks and merges every source.
-pub fn gather(plan: &Plan, progress: &Progress) -> anyhow::Result<Inputs> {
+pub fn gather(plan: &Plan, lock: &mut Lock, progress: &Progress) -> anyhow::Result<Inputs> {
     // What is small and local comes first: a mistake shows before anything is fetched.
     let uki = &plan.config.uki;
     let os_release = read_named("uki.os_release", &uki.os_release, |path| {
@@ -61,6 +73,9 @@ pub fn gather(plan: &Plan, progress: &Progress) -> anyhow::Result<Inputs> {
     let supply = Supply {
         archive: archive.as_ref(),
         alpine: &alpine,
+        containers: &Containers::new(plan)?,
+        lock: RefCell::new(lock),
+        taken: RefCell::default(),
         recovery: &plan.config.recovery,
     };
     let merge = |names: (&str, &str), base: Tree, sources: &[Source]| {
@@ -80,19 +95,31 @@ pub fn gather(plan: &Plan, progress: &Progress) -> anyhow::Result<Inputs> {
             )
         })
         .transpose()?;
-    let mut root = merge(("root", "root.source"), base, &config.root.source)?;
+    let (kernel, in_kernel) = merge(
+        ("kernel", "kernel.source"),
+        Tree::new(),
+        &config.kernel.source,
+    )?;
+    supply.taken.borrow_mut().program = None;
+    let (mut root, in_root) = merge(("root", "root.source"), base, &config.root.source)?;
     add::apply(&mut root, &config.root.add)?;
+    let program = supply.taken.borrow_mut().program.take();
+    let (stub, in_stub) = merge(("stub", "uki.stub"), Tree::new(), &config.uki.stub)?;
+    let mut components = vec![("kernel", in_kernel), ("root", in_root), ("stub", in_stub)];
+    let firmware = firmware.map(|(tree, packages)| {
+        components.push(("firmware", packages));
+        tree
+    });
     Ok(Inputs {
-        kernel: merge(
-            ("kernel", "kernel.source"),
-            Tree::new(),
-            &config.kernel.source,
-        )?,
+        kernel,
         firmware,
         root,
-        stub: merge(("stub", "uki.stub"), Tree::new(), &config.uki.stub)?,
+        stub,
         os_release,
         microcode,
+        program,
+        components,
+        containers: supply.taken.into_inner().images,
     })
 }
 
@@ -113,7 +140,23 @@ fn read_named<T>(
 struct Supply<'a> {
     archive: Option<&'a OpenArchive>,
     alpine: &'a OpenAlpine,
+    containers: &'a Containers,
+    /// Which images tags turn out to be.
+    lock: RefCell<&'a mut Lock>,
+    /// What the sources say of what they bring.
+    taken: RefCell<Taken>,
     recovery: &'a Recovery,
+}
+
+/// What sources say of what they bring, beside their files.
+#[derive(Default)]
+struct Taken {
+    /// Which container images went in.
+    images: Vec<manifest::Source>,
+    /// What the last of them says of its program.
+    program: Option<oci::Program>,
+    /// The packages of the tree that is being merged.
+    components: Vec<Component>,
 }
 
 /// A directory that an ordinary user filled, for a machine where root owns everything.
@@ -121,6 +164,16 @@ pub(super) const AS_ROOT: directory::Options = directory::Options {
     owner: directory::Owner::Root,
     mounts: directory::Mounts::Refuse,
 };
+
+/// Fetches into the plan's cache.
+pub(super) fn client(plan: &Plan) -> anyhow::Result<Client> {
+    let cache = Cache::open(&plan.cache).code(Code::Failed)?;
+    let settings = fetch::Settings {
+        offline: plan.offline,
+        ..fetch::Settings::default()
+    };
+    Client::new(cache, settings).code(Code::Failed)
+}
 
 /// Debian's archive with its checked index.
 pub(super) struct OpenArchive {
@@ -176,16 +229,6 @@ impl OpenArchive {
     }
 }
 
-/// What fetches into this build's cache.
-pub(super) fn client(plan: &Plan) -> anyhow::Result<Client> {
-    let cache = Cache::open(&plan.cache).code(Code::Failed)?;
-    let settings = fetch::Settings {
-        offline: plan.offline,
-        ..fetch::Settings::default()
-    };
-    Client::new(cache, settings).code(Code::Failed)
-}
-
 /// The exit code that goes with an error of the archive.
 fn coded(error: debian::Error) -> Failure {
     let code = match &error {
@@ -208,14 +251,15 @@ pub(super) fn code_of_fetch(error: &fetch::Error) -> Code {
     }
 }
 
-/// Merges the sources that `key` of the configuration lists; `name` is what people see.
+/// Merges the sources that `key` of the configuration lists; `name` is what people see. With the tree
+/// come the packages that it is made of, as far as anything says.
 fn merge(
     (name, key): (&str, &str),
     mut tree: Tree,
     sources: &[Source],
     supply: &Supply<'_>,
     progress: &Progress,
-) -> anyhow::Result<Tree> {
+) -> anyhow::Result<(Tree, Vec<Component>)> {
     let step = progress.step(name);
     let mut layers = 0;
     for (index, source) in sources.iter().enumerate() {
@@ -224,8 +268,18 @@ fn merge(
     }
     let totals = tree.totals();
     let size = crate::progress::size(totals.bytes);
+    let mut components = std::mem::take(&mut supply.taken.borrow_mut().components);
+    match inventory::installed(&tree) {
+        Ok(installed) => components.extend(installed),
+        Err(error) => step.note(
+            "bill of materials",
+            &format!("{:#}", anyhow::Error::from(error)),
+        ),
+    }
+    components.sort();
+    components.dedup();
     step.done(&format!("{layers} layers, {} files, {size}", totals.files));
-    Ok(tree)
+    Ok((tree, components))
 }
 
 /// Adds one source; returns how many layers it has.
@@ -241,15 +295,35 @@ fn add(
         .code(Code::Usage)?;
     match (kind, supply.archive) {
         (SourceKind::Recovery, Some(archive)) => {
-            let (recovery, layers) = recovery::tree(supply.recovery, archive, step)?;
+            let (recovery, packages) = recovery::tree(supply.recovery, archive, step)?;
             tree.overlay(&recovery).input_code()?;
+            let layers = packages.len();
+            supply.taken.borrow_mut().components.extend(packages);
+            Ok(layers)
+        }
+        (SourceKind::Image(reference), _) => {
+            let mut lock = supply.lock.borrow_mut();
+            let mut reference = reference.clone();
+            reference.digest = reference.digest.or(lock.known(&reference));
+            let image = supply.containers.open(&reference, step)?;
+            lock.resolved(&image);
+            let source = container::source(&image);
+            let mut taken = supply.taken.borrow_mut();
+            if !taken.images.contains(&source) {
+                taken.images.push(source);
+            }
+            taken.program = Some(image.config.program.clone());
+            let layers = image.layers.len();
+            for layer in image.layers {
+                tree.add_layer(layer).input_code()?;
+            }
             Ok(layers)
         }
         (SourceKind::Debian(names, follow, without), Some(archive)) => {
             let debs = archive.packages(names, follow, without, step)?;
             let layers = debs.len();
             for deb in debs {
-                tree.add_layer(Arc::new(deb)).input_code()?;
+                add_deb(tree, deb, supply)?;
             }
             Ok(layers)
         }
@@ -258,7 +332,7 @@ fn add(
         (SourceKind::Debs(paths), _) => {
             for path in paths {
                 let deb = Deb::open(path).input_code()?;
-                tree.add_layer(Arc::new(deb)).input_code()?;
+                add_deb(tree, deb, supply)?;
             }
             Ok(paths.len())
         }
@@ -278,4 +352,10 @@ fn add(
             Ok(1)
         }
     }
+}
+
+fn add_deb(tree: &mut Tree, deb: Deb, supply: &Supply<'_>) -> anyhow::Result<()> {
+    let mut taken = supply.taken.borrow_mut();
+    taken.components.push(Component::of_deb(&deb));
+    tree.add_layer(Arc::new(deb)).input_code()
 }

@@ -3,11 +3,13 @@
 mod accounts;
 mod add;
 mod alpine;
+mod container;
 mod date;
 mod disk;
 mod images;
 mod inputs;
 mod kernel;
+mod lock;
 mod missing;
 mod parts;
 mod plan;
@@ -26,6 +28,7 @@ use crate::exit::{Code, WithCode};
 use crate::keys;
 use crate::output;
 use crate::progress::{self, Progress};
+use lock::Lock;
 use plan::Plan;
 use staging::Staging;
 
@@ -37,6 +40,8 @@ pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()
     if options.print_config {
         return output::print(&config::print(&config)?);
     }
+    let mut lock = Lock::load(options.config.as_deref())?;
+    lock.pin(&mut config, options.update)?;
     let plan = Plan::new(config, options, date::given()?);
     if options.dry_run {
         return output::print(&format!("The plan:\n{plan}"));
@@ -46,9 +51,10 @@ pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()
 
     let keys = keys::open(&plan.config.keys.folder, &options.passphrase)?;
     let mut staging = Staging::open(&plan.out, release::possible_files())?;
-    let inputs = inputs::gather(&plan, &progress)?;
+    let inputs = inputs::gather(&plan, &mut lock, &progress)?;
     let parts = parts::settle(&plan, inputs, &progress)?;
     let release = release::build(&plan, parts, &keys, &mut staging, &progress)?;
+    lock.write()?;
     staging.publish()?;
 
     if json {

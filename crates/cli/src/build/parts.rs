@@ -4,8 +4,9 @@
 use anyhow::Context;
 use artifact::initrd::ChosenModules;
 use contract::boot;
-use contract::manifest::ImageName;
+use contract::manifest::{ImageName, Source};
 use sha2::{Digest, Sha256};
+use source::inventory::Component;
 use source::kernel::{Kernel, Storage};
 use source::tree::{self, Tree};
 
@@ -41,12 +42,16 @@ pub struct Parts {
     pub images: Vec<(ImageName, Tree)>,
     /// What becomes the root's PID 1.
     pub program: Program,
+    /// The packages of each tree.
+    pub components: Vec<(&'static str, Vec<Component>)>,
     /// systemd-stub.
     pub stub: Vec<u8>,
     /// os-release(5) for the UKI.
     pub os_release: String,
     /// Processor microcode.
     pub microcode: Option<Vec<u8>>,
+    /// The container images that went in.
+    pub sources: Vec<Source>,
 }
 
 /// Finds the parts in the inputs and completes the root.
@@ -89,7 +94,7 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
     if let Some(tree) = &inputs.firmware {
         images.push((ImageName::Firmware, firmware(tree)?));
     }
-    let program = program::settle(&config.root, &inputs.root, None)?;
+    let program = program::settle(&config.root, &inputs.root, inputs.program.as_ref())?;
     let directory = &program.surroundings.directory;
     let look = Look {
         tree: &inputs.root,
@@ -112,6 +117,8 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
         stub: stub(&inputs.stub, &config.uki.stub_path)?,
         os_release: named.unwrap_or_else(|| os_release(&config.name, &version, &kernel.version)),
         microcode: inputs.microcode,
+        sources: inputs.containers,
+        components: inputs.components,
         version,
         epoch,
         kernel,

@@ -60,6 +60,13 @@ impl Plan {
         all.any(|source| source.recovery)
     }
 
+    /// Whether any source is an image in a registry.
+    pub fn needs_registry(&self) -> bool {
+        let all = self.sources().into_iter().flat_map(|(_, list)| list);
+        all.filter_map(|source| source.image.as_ref())
+            .any(|image| image.is_remote())
+    }
+
     /// Whether any source needs Debian's archive.
     pub fn needs_debian(&self) -> bool {
         let mut all = self.sources().into_iter().flat_map(|(_, list)| list);
@@ -185,6 +192,7 @@ fn describe(source: &Source) -> String {
     };
     match source.kind() {
         Ok(SourceKind::Recovery) => "sealboot's recovery system".to_owned(),
+        Ok(SourceKind::Image(image)) => image.to_string(),
         Ok(SourceKind::Debian(names, _, without)) => packages("Debian", names, without),
         Ok(SourceKind::Alpine(names, _, without)) => packages("Alpine", names, without),
         Ok(SourceKind::Debs(paths) | SourceKind::Apks(paths)) => files(paths),

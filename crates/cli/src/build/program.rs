@@ -3,6 +3,7 @@
 
 use anyhow::{Context, anyhow};
 use contract::boot::Surroundings;
+use source::oci;
 use source::tree::{Node, Tree};
 
 use super::accounts::{Accounts, Identity};
@@ -27,19 +28,6 @@ const INITS: &[&str] = &[
 /// engines take, too).
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What a container image says of the program that it is for (OCI image-spec, config.md).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ImageCommand {
-    /// `Entrypoint`, then `Cmd`.
-    pub words: Vec<String>,
-    /// `Env`.
-    pub environment: Vec<String>,
-    /// `WorkingDir`; empty for `/`.
-    pub directory: String,
-    /// `User`; empty for root.
-    pub user: String,
-}
-
 /// What becomes PID 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
@@ -54,7 +42,7 @@ pub struct Program {
 }
 
 /// Finds it. `image` is what the uppermost container image of the root says.
-pub fn settle(config: &Root, tree: &Tree, image: Option<&ImageCommand>) -> anyhow::Result<Program> {
+pub fn settle(config: &Root, tree: &Tree, image: Option<&oci::Program>) -> anyhow::Result<Program> {
     let accounts = Accounts::read(tree);
     let found = match &config.init {
         Some(init) => Some((init.clone(), None)),
@@ -77,11 +65,11 @@ pub fn settle(config: &Root, tree: &Tree, image: Option<&ImageCommand>) -> anyho
     let mut user = config.user.clone();
     if let Some(command) = command {
         if arguments.is_empty() {
-            arguments = command.words.iter().skip(1).cloned().collect();
+            arguments = command.command().skip(1).map(str::to_owned).collect();
         }
-        surroundings.environment = command.environment.clone();
-        if !command.directory.is_empty() {
-            surroundings.directory = format!("/{}", command.directory.trim_start_matches('/'));
+        surroundings.environment = command.env.clone();
+        if !command.working_dir.is_empty() {
+            surroundings.directory = format!("/{}", command.working_dir.trim_start_matches('/'));
         }
         user = user.or_else(|| Some(command.user.clone()).filter(|user| !user.is_empty()));
     }
@@ -111,8 +99,8 @@ pub fn settle(config: &Root, tree: &Tree, image: Option<&ImageCommand>) -> anyho
 /// The command of the container image, found in the root.
 fn command<'a>(
     tree: &Tree,
-    image: Option<&'a ImageCommand>,
-) -> anyhow::Result<(String, Option<&'a ImageCommand>)> {
+    image: Option<&'a oci::Program>,
+) -> anyhow::Result<(String, Option<&'a oci::Program>)> {
     let none = || {
         anyhow!(
             "root.source has no init ({}) and no container image with a command; \
@@ -120,19 +108,19 @@ fn command<'a>(
             INITS.join(", ")
         )
     };
-    let command = image.filter(|image| !image.words.is_empty());
+    let command = image.filter(|image| image.command().next().is_some());
     let command = command.with_context(none).code(Code::Missing)?;
-    let name = &command.words[0];
+    let name = command.command().next().unwrap_or_default();
     if name.contains('/') {
-        let directory = command.directory.trim_end_matches('/');
+        let directory = command.working_dir.trim_end_matches('/');
         let path = match name.strip_prefix('/') {
-            Some(_) => name.clone(),
+            Some(_) => name.to_owned(),
             None => format!("{directory}/{name}"),
         };
         return Ok((path, Some(command)));
     }
     let own = command
-        .environment
+        .env
         .iter()
         .find_map(|word| word.strip_prefix("PATH="));
     let folders = own
@@ -213,16 +201,17 @@ mod tests {
         tree
     }
 
-    fn image(words: &[&str]) -> ImageCommand {
-        ImageCommand {
-            words: words.iter().map(|word| (*word).to_owned()).collect(),
-            environment: vec!["PATH=/opt:/bin".to_owned()],
-            directory: "/srv".to_owned(),
+    fn image(words: &[&str]) -> oci::Program {
+        oci::Program {
+            entrypoint: words.iter().map(|word| (*word).to_owned()).collect(),
+            env: vec!["PATH=/opt:/bin".to_owned()],
+            working_dir: "/srv".to_owned(),
             user: "app".to_owned(),
+            ..oci::Program::default()
         }
     }
 
-    fn found(programs: &[&str], image: Option<&ImageCommand>) -> anyhow::Result<Program> {
+    fn found(programs: &[&str], image: Option<&oci::Program>) -> anyhow::Result<Program> {
         settle(&Root::default(), &tree(programs), image)
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use artifact::recovery::{self, Parts, WITHOUT};
+use source::inventory::Component;
 use source::tree::Tree;
 
 use super::inputs::OpenArchive;
@@ -13,12 +14,12 @@ use crate::config::{Follow, Recovery};
 use crate::exit::{Code, WithCode};
 use crate::progress::Step;
 
-/// The tree, and of how many layers it is made.
+/// The tree, and the packages that it is made of.
 pub fn tree(
     config: &Recovery,
     archive: &OpenArchive,
     step: &Step,
-) -> anyhow::Result<(Tree, usize)> {
+) -> anyhow::Result<(Tree, Vec<Component>)> {
     let program = fs::read("/proc/self/exe").context("this program's own file cannot be read")?;
     let parts = Parts {
         program: &program,
@@ -27,7 +28,7 @@ pub fn tree(
     };
     let without: Vec<String> = WITHOUT.iter().map(|name| (*name).to_owned()).collect();
     let debs = archive.packages(&config.packages, Follow::All, &without, step)?;
-    let layers = debs.len();
+    let packages = debs.iter().map(Component::of_deb).collect();
     let mut tree = Tree::new();
     root::merged_usr(&mut tree)?;
     recovery::base(&mut tree, &parts).input_code()?;
@@ -42,5 +43,5 @@ pub fn tree(
         );
         return Err(anyhow::anyhow!(what)).code(Code::Missing);
     }
-    Ok((tree, layers))
+    Ok((tree, packages))
 }

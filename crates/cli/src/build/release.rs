@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use artifact::initrd::{Initrd, InitrdParts};
+use artifact::sbom::{self, Bill};
 use artifact::uki;
 use contract::boot::{Boot, RootHashSignatures};
 use contract::esp;
 use contract::manifest::{ImageName, Manifest};
-use contract::out::{DISK, UKI};
+use contract::out::{DISK, SBOM, UKI};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
+use source::inventory::Component;
 
 use super::parts::Parts;
 use super::plan::Plan;
 use super::staging::Staging;
-use super::{disk, images, policy};
+use super::{date, disk, images, policy};
 use crate::exit::{Code, WithCode};
 use crate::keys::OwnerKeys;
 use crate::progress::{self, Progress};
@@ -50,7 +53,7 @@ pub fn possible_files() -> Vec<String> {
             esp::signature_file(name),
         ]
     };
-    let others = [UKI, DISK, esp::MANIFEST, esp::MANIFEST_SIGNATURE].map(str::to_owned);
+    let others = [UKI, DISK, SBOM, esp::MANIFEST, esp::MANIFEST_SIGNATURE].map(str::to_owned);
     images
         .into_iter()
         .flat_map(of_image)
@@ -70,6 +73,7 @@ pub fn build(
         version: parts.version.clone(),
         kernel: parts.kernel.version.clone(),
         images: Vec::new(),
+        sources: parts.sources.clone(),
     };
     for (name, tree) in &parts.images {
         let image = images::write(*name, tree, plan, &parts, keys, staging, progress)?;
@@ -78,6 +82,8 @@ pub fn build(
     let json = manifest.to_json();
     staging.write(esp::MANIFEST, &json)?;
     staging.write(esp::MANIFEST_SIGNATURE, &keys.sign_detached(&json)?)?;
+
+    staging.write(SBOM, &bill(plan, &parts, &json)?)?;
 
     let step = progress.step("initrd");
     let policy = policy::signed(&plan.config, &manifest, keys)?;
@@ -102,6 +108,18 @@ pub fn build(
         kernel: manifest.kernel,
         files: staging.files()?,
     })
+}
+
+/// What is in it, beside it: nothing on the machine needs it.
+fn bill(plan: &Plan, parts: &Parts, manifest: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let listed =
+        |(name, components): &(&str, Vec<Component>)| ((*name).to_owned(), components.clone());
+    Ok(sbom::spdx(&Bill {
+        name: &format!("{} {}", plan.config.name, parts.version),
+        digest: &images::hex(&Sha256::digest(manifest)),
+        created: &date::time(parts.epoch)?,
+        parts: &parts.components.iter().map(listed).collect::<Vec<_>>(),
+    }))
 }
 
 /// One initrd for every machine, with the manifest that this release pins.

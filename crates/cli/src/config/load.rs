@@ -79,7 +79,8 @@ pub fn print(config: &Config) -> anyhow::Result<String> {
     Ok(toml::to_string_pretty(config)?)
 }
 
-fn sources(config: &mut Config) -> impl Iterator<Item = &mut Source> {
+/// Every source of the configuration.
+pub fn sources(config: &mut Config) -> impl Iterator<Item = &mut Source> {
     let Config {
         kernel,
         firmware,
@@ -352,7 +353,7 @@ mod tests {
             ("image.block_size = 100\n", &["line 1", "power of two"]),
             (
                 "[root]\nsource = [{}]\n",
-                &["line 2", "entry 1", "none of recovery, debian, deb"],
+                &["line 2", "entry 1", "none of recovery, image, debian, deb"],
             ),
             (
                 "[[root.source]]\ntar='a'\ndirectory='b'\n",

@@ -8,7 +8,7 @@ mod recovery;
 mod source;
 
 pub use add::Add;
-pub use load::{load, print};
+pub use load::{FILE_NAME, load, print, sources};
 pub use recovery::Recovery;
 pub use source::{Follow, Source, SourceKind};
 
@@ -30,6 +30,8 @@ pub struct Config {
     pub debian: Debian,
     /// Alpine's archive, for every source that names Alpine packages.
     pub alpine: Alpine,
+    /// Container registries, for every source that names an image in one.
+    pub oci: Oci,
     /// Kernel and modules.
     pub kernel: Kernel,
     /// Firmware image.
@@ -94,6 +96,15 @@ pub struct Alpine {
     pub keys: Vec<PathBuf>,
     /// Take an index although a newer one was seen before: a mirror may hide updates.
     pub allow_older: bool,
+}
+
+/// `[oci]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Oci {
+    /// Registries (`registry.lan:5000`) that are asked without TLS: anybody on the way can then
+    /// read logins, and give another image for a tag. This machine's own always are.
+    pub insecure: Vec<String>,
 }
 
 /// `[kernel]`
@@ -224,6 +235,7 @@ impl Default for Config {
             version: None,
             debian: Debian::default(),
             alpine: Alpine::default(),
+            oci: Oci::default(),
             kernel: Kernel::default(),
             firmware: Firmware::default(),
             root: Root::default(),

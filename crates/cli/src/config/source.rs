@@ -2,17 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
+use ::source::oci::Reference;
 use serde::{Deserialize, Serialize};
 use source::alpine::Relation;
 
-/// One source: exactly one of `recovery`, `debian`, `deb`, `alpine`, `apk`, `tar`, `directory` is
-/// set.
+/// One source: exactly one of `recovery`, `image`, `debian`, `deb`, `alpine`, `apk`, `tar`,
+/// `directory` is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Source {
     /// sealboot's recovery system, as `[recovery]` describes it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recovery: bool,
+    /// A container image: `oci://registry/name[:tag][@sha256:…]`, `oci:FOLDER[:tag]`,
+    /// `oci-archive:FILE[:tag]`, `docker-archive:FILE[:tag]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<Reference>,
     /// Debian packages by name (`kmod`, `kmod=34.2-2`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub debian: Vec<String>,
@@ -64,13 +69,15 @@ impl From<Follow> for source::resolve::Follow {
 }
 
 /// The kinds, for messages.
-const KINDS: &str = "recovery, debian, deb, alpine, apk, tar, directory";
+const KINDS: &str = "recovery, image, debian, deb, alpine, apk, tar, directory";
 
 /// A checked [`Source`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SourceKind<'a> {
     /// sealboot's recovery system.
     Recovery,
+    /// A container image.
+    Image(&'a Reference),
     /// Packages of Debian's archive, which dependencies to follow, and names to leave out.
     Debian(&'a [String], Follow, &'a [String]),
     /// Package files.
@@ -122,6 +129,7 @@ impl Source {
         let archive_only = self.follow.is_some() || !self.without.is_empty();
         let kinds = [
             self.recovery.then_some(SourceKind::Recovery),
+            self.image.as_ref().map(SourceKind::Image),
             (!self.debian.is_empty()).then_some(debian),
             (!self.deb.is_empty()).then_some(SourceKind::Debs(&self.deb)),
             (!self.alpine.is_empty()).then_some(alpine),
@@ -159,6 +167,9 @@ impl Source {
             .chain(&mut self.directory);
         for path in paths {
             *path = folder.join(&path);
+        }
+        if let Some(image) = &mut self.image {
+            image.anchor(folder);
         }
     }
 }

@@ -4,6 +4,7 @@ mod alpine;
 mod altered;
 mod bad_input;
 mod chain;
+mod image;
 mod keys;
 mod mirror;
 mod place;

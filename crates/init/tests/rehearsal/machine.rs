@@ -48,6 +48,7 @@ pub fn manifest(version: &str) -> Manifest {
         version: version.to_owned(),
         kernel: KERNEL.to_owned(),
         images: images.to_vec(),
+        sources: Vec::new(),
     }
 }
 

@@ -347,6 +347,7 @@ fn machine_folder(secure_boot: Option<(u8, u8)>) -> tempfile::TempDir {
         version: "1.4".to_owned(),
         kernel: "6.12".to_owned(),
         images: images.to_vec(),
+        sources: Vec::new(),
     };
     write("run/sealboot/release.json", &manifest.to_json());
     folder

@@ -43,9 +43,14 @@ impl Cache {
 
     /// Where a file with that digest lies or would lie.
     pub fn path(&self, digest: &Digest) -> PathBuf {
+        self.root.join(self.name(digest))
+    }
+
+    /// The same, seen from the cache's folder.
+    fn name(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
         let folder = name.get(..2).unwrap_or_default();
-        self.root.join("sha256").join(folder).join(&name)
+        Path::new("sha256").join(folder).join(&name)
     }
 
     /// Opens and hashes the file with that digest and size (bytes); `None` when there is none.
@@ -94,6 +99,20 @@ impl Cache {
             .read_to_end(&mut bytes)
             .map_err(Error::cache("read", &path))?;
         Ok(Some(bytes))
+    }
+
+    /// Reads a small file that is named by its hash, at most `limit` bytes; `None` when there is
+    /// none, or another one.
+    pub(crate) fn document(&self, digest: &Digest, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+        let bytes = self.read(&self.name(digest), limit)?;
+        Ok(bytes.filter(|bytes| Digest::of(bytes) == *digest))
+    }
+
+    /// Keeps a small file under its hash.
+    pub(crate) fn keep(&self, bytes: &[u8]) -> Result<Digest, Error> {
+        let digest = Digest::of(bytes);
+        self.write(&self.name(&digest), bytes)?;
+        Ok(digest)
     }
 
     /// Writes a small file that is not named by its hash: the old one or the new one, never a mix.

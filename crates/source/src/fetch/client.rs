@@ -1,5 +1,6 @@
 //! The HTTP client: settings, proxies, certificates.
 
+use super::access::Access;
 use super::parallel::PARALLEL;
 use super::{Cache, Error};
 use std::path::{Path, PathBuf};
@@ -50,10 +51,12 @@ impl Default for Settings {
 }
 
 /// Fetches files into a [`Cache`]; shared between threads, which share its connections.
+#[derive(Clone)]
 pub struct Client {
     pub(super) agent: ureq::Agent,
     pub(super) cache: Cache,
     pub(super) settings: Settings,
+    pub(super) access: Option<Arc<dyn Access>>,
 }
 
 impl Client {
@@ -84,6 +87,7 @@ impl Client {
             agent,
             cache,
             settings,
+            access: None,
         })
     }
 

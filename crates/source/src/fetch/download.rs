@@ -1,7 +1,7 @@
 //! One download: cache, partial file, tries, checks, rename.
 
 use super::digest::Hasher;
-use super::failure::{Failure, failed, refused};
+use super::failure::Failure;
 use super::part::Part;
 use super::{CachedFile, Client, Digest, Error, Progress};
 use std::io::Read;
@@ -197,7 +197,7 @@ impl Client {
                 return Err(Failure::Final(error));
             }
             progress.note(request.name, &format!("{reason}; trying again"));
-            std::thread::sleep(self.pause(tries));
+            std::thread::sleep(self.pause(tries).max(error.wait()));
         }
     }
 
@@ -215,12 +215,7 @@ impl Client {
         if have == request.size && have > 0 {
             return Ok(());
         }
-        let mut call = self.agent.get(url);
-        if have > 0 {
-            call = call.header("Range", format!("bytes={have}-"));
-        }
-        let response = call.call().map_err(|error| failed(url, error))?;
-        let (head, body) = response.into_parts();
+        let (head, body) = self.send(url, have)?.into_parts();
         let status = head.status.as_u16();
         let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
         let sent = match (status, have) {
@@ -246,7 +241,7 @@ impl Client {
                 part.truncate().map_err(Failure::Final)?;
                 return Err(Failure::StartAgain);
             }
-            _ => return Err(refused(url, head.status)),
+            _ => return Err(self.refused(url, &head)),
         };
         if let Some(found) = sent.filter(|sent| *sent != request.size) {
             part.truncate().map_err(Failure::Final)?;

@@ -2,6 +2,7 @@
 
 use super::Digest;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// See the module's documentation. Each message names the URL or path.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,8 @@ pub enum Error {
         reason: &'static str,
         /// What to do next.
         advice: &'static str,
+        /// How long the server asks to wait before the next try.
+        wait: Duration,
     },
     /// No connection, or none that lasted, however often it was tried.
     #[error("{url}: {} in {tries} tries; check the network and the mirror and run it again", arrived(*received, *expected))]
@@ -113,6 +116,14 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The login that a server asks for cannot be had.
+    #[error("{host} asks for a login, and there is none to give")]
+    Login {
+        /// Which server.
+        host: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The HTTPS certificates cannot be read.
     #[error("cannot read the certificates in {}; install the package ca-certificates or name another file", path.display())]
     Certificates {
@@ -140,6 +151,14 @@ fn arrived(received: u64, expected: Option<u64>) -> String {
 }
 
 impl Error {
+    /// How long the server asks to wait.
+    pub(super) fn wait(&self) -> Duration {
+        match self {
+            Self::Status { wait, .. } => *wait,
+            _ => Duration::ZERO,
+        }
+    }
+
     pub(crate) fn cache(
         action: &'static str,
         path: &std::path::Path,

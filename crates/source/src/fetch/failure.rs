@@ -35,6 +35,7 @@ pub(super) fn failed(url: &str, error: ureq::Error) -> Failure {
         }
         E::BadUri(_) | E::Http(_) => "check the mirror's URL",
         E::Rustls(_) | E::Tls(_) | E::TlsRequired => TLS_ADVICE,
+        E::RequireHttpsOnly(_) => "it leads to an address without TLS, which could be anybody's",
         E::Io(io) if is_tls(io) => TLS_ADVICE,
         E::InvalidProxyUrl => "check http_proxy and https_proxy in the environment",
         E::LargeResponseHeader(..) => "what answers is not a mirror: choose another mirror",
@@ -68,5 +69,6 @@ pub(super) fn refused(url: &str, status: ureq::http::StatusCode) -> Failure {
         status: status.as_u16(),
         reason: status.canonical_reason().unwrap_or(""),
         advice,
+        wait: std::time::Duration::ZERO,
     })
 }

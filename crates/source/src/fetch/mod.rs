@@ -6,10 +6,12 @@
 //! continued with a `Range` request (RFC 9110, section 14), in this run or in a later one.
 //!
 //! Modules: `client` (settings, certificates), `cache`, `download` (files known beforehand), `checked`
-//! (files that whoever asks checks), `part` (the partial file), `unknown` (files that a signature vouches for), `signed` (of these, those
+//! (files that whoever asks checks), `part` (the partial file), `unknown` (files that a signature
+//! vouches for), `access` (what a server asks for first), `signed` (of these, those
 //! that may only get newer), `parallel` (several at once), `failure` (what a failed
 //! try means), `digest`, `error`.
 
+mod access;
 mod cache;
 mod checked;
 mod client;
@@ -22,6 +24,7 @@ mod part;
 mod signed;
 mod unknown;
 
+pub(crate) use access::Access;
 pub use cache::{Cache, CachedFile};
 pub(crate) use checked::CheckedRequest;
 pub use client::{Client, Settings};

@@ -1,6 +1,6 @@
 //! Files that are not known before, such as a release file: short, and kept in memory only.
 
-use super::failure::{Failure, failed, refused};
+use super::failure::Failure;
 use super::{Client, Error, Progress};
 use std::io::Read;
 
@@ -12,11 +12,22 @@ impl Client {
         limit: u64,
         progress: &dyn Progress,
     ) -> Result<Vec<u8>, Error> {
+        let (bytes, _) = self.fetch_document(url, limit, progress)?;
+        Ok(bytes)
+    }
+
+    /// As [`Client::fetch_unknown`], with the answer's `Content-Type`; empty when it has none.
+    pub(crate) fn fetch_document(
+        &self,
+        url: &str,
+        limit: u64,
+        progress: &dyn Progress,
+    ) -> Result<(Vec<u8>, String), Error> {
         let mut tries = 0;
         loop {
             tries += 1;
             let (reason, error) = match self.read_once(url, limit) {
-                Ok(bytes) => return Ok(bytes),
+                Ok(found) => return Ok(found),
                 Err(Failure::Connection(source)) => (
                     source.to_string(),
                     Error::Connection {
@@ -35,19 +46,14 @@ impl Client {
                 return Err(error);
             }
             progress.note(url, &format!("{reason}; trying again"));
-            std::thread::sleep(self.pause(tries));
+            std::thread::sleep(self.pause(tries).max(error.wait()));
         }
     }
 
-    fn read_once(&self, url: &str, limit: u64) -> Result<Vec<u8>, Failure> {
-        let response = self
-            .agent
-            .get(url)
-            .call()
-            .map_err(|error| failed(url, error))?;
-        let (head, body) = response.into_parts();
+    fn read_once(&self, url: &str, limit: u64) -> Result<(Vec<u8>, String), Failure> {
+        let (head, body) = self.send(url, 0)?.into_parts();
         if head.status.as_u16() != 200 {
-            return Err(refused(url, head.status));
+            return Err(self.refused(url, &head));
         }
         let mut bytes = Vec::new();
         let read = Read::take(body.into_reader(), limit.saturating_add(1)).read_to_end(&mut bytes);
@@ -59,6 +65,10 @@ impl Client {
                 found: format!("more than {limit}"),
             }));
         }
-        Ok(bytes)
+        let kind = head
+            .headers
+            .get("content-type")
+            .and_then(|value| value.to_str().ok());
+        Ok((bytes, kind.unwrap_or_default().to_owned()))
     }
 }

@@ -30,7 +30,7 @@ pub enum Error {
         /// Which.
         path: String,
         /// Why.
-        source: tree::Error,
+        source: Box<tree::Error>,
     },
     /// It is none of dpkg's.
     #[error("the package database {path} is damaged")]
@@ -90,7 +90,7 @@ fn read(root: &Tree, path: &str) -> Result<Option<Vec<u8>>, Error> {
     }
     let bytes = root.read(real, MOST).map_err(|source| Error::Read {
         path: path.to_owned(),
-        source,
+        source: Box::new(source),
     })?;
     Ok(Some(bytes))
 }

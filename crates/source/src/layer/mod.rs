@@ -10,6 +10,7 @@ use std::io::{self, BufReader, Read, Seek};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::fetch::Digest;
 pub use archive::{EntryError, EntryProblem};
 
 /// One tar stream: an OCI layer, a `.deb`'s data, an `.apk`'s data, a tarball.
@@ -21,6 +22,11 @@ pub trait Layer: Send + Sync {
     /// By which rules it is merged over what is below it.
     fn kind(&self) -> LayerKind {
         LayerKind::Archive
+    }
+    /// What the SHA-256 of the whole uncompressed stream has to be, where that is known: an OCI
+    /// layer's `diff_id`. The tree compares.
+    fn diff_id(&self) -> Option<Digest> {
+        None
     }
 }
 

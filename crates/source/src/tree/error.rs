@@ -41,6 +41,19 @@ pub enum Error {
         /// Which entry, and what is wrong with it.
         error: crate::layer::EntryError,
     },
+    /// A layer's stream is not the one that its image names.
+    #[error(
+        "layer {layer} has the SHA-256 {found} when it is uncompressed, and the image's \
+         configuration names {expected} (diff_id): copy the image again, or have it built again"
+    )]
+    DiffId {
+        /// The layer's name.
+        layer: String,
+        /// What it should be.
+        expected: crate::fetch::Digest,
+        /// What it is.
+        found: crate::fetch::Digest,
+    },
     /// A layer is not the same when it is read for the second time.
     #[error(
         "layer {layer} changed between listing and reading: {what}; \

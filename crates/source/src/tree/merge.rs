@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::path::{check_target, names, parent, push};
 use super::replay::{Hashing, ScannedLayer, fingerprint, open};
 use super::{Content, Error, Kind, Metadata, Node, Origin, PathProblem, Quoted, Tree};
+use crate::fetch::Digest;
 use crate::layer::archive::{Archive, Entry, EntryKind};
 use crate::layer::{EntryProblem, Layer, LayerKind};
 
@@ -68,6 +69,14 @@ impl Tree {
             merged.map_err(|problem| in_layer(archive.error(problem)))?;
         }
         let sha256 = archive.finish().map_err(in_layer)?.sha256();
+        let expected = layer.diff_id().filter(|expected| expected.0 != sha256);
+        if let Some(expected) = expected {
+            return Err(Error::DiffId {
+                layer: layer.name().to_owned(),
+                expected,
+                found: Digest(sha256),
+            });
+        }
         self.layers.push(Arc::new(ScannedLayer {
             layer,
             entries,

@@ -14,13 +14,14 @@ pub(crate) struct Entry {
 }
 
 /// All sections, in order. Each is written by the test of its topic.
-const TOPICS: [&str; 14] = [
+const TOPICS: [&str; 15] = [
     "Configuration",
     "Keys",
     "Downloads",
     "Alpine's archive",
     "Sources",
     "Alpine packages",
+    "Container images",
     "Kernel",
     "Root, firmware, UKI",
     "Folders and surroundings",

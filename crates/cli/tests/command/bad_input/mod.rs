@@ -8,6 +8,7 @@ mod concurrent;
 mod configuration;
 mod document;
 mod folders;
+mod images;
 mod inside;
 mod kernel;
 mod keys;

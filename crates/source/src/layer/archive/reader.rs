@@ -62,6 +62,12 @@ impl<R: Read> Archive<R> {
         ContentReader(self)
     }
 
+    /// Where the content of the entry that [`Archive::next_entry`] gave last starts, in bytes of
+    /// the stream, as long as nothing of it was read; `None` when it is a file with holes.
+    pub fn content_offset(&self) -> Option<u64> {
+        self.map.is_none().then(|| self.stream.position())
+    }
+
     /// Reads the stream to its end, after the archive's end.
     pub fn finish(mut self) -> Result<R, EntryError> {
         match self.stream.drain() {

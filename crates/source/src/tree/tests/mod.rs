@@ -1,5 +1,6 @@
 //! Tests of the tree without layers.
 
+mod cases;
 mod contents;
 mod hostile;
 mod merge;
