@@ -11,3 +11,16 @@ pub(crate) fn compare_digits(a: &[u8], b: &[u8]) -> Ordering {
     );
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
+
+/// Each list ascends; every pair of a list is compared, both ways.
+#[cfg(test)]
+pub(crate) fn check_order<V: Ord + std::str::FromStr<Err: std::fmt::Debug>>(lists: &[&[&str]]) {
+    let version = |text: &str| text.parse::<V>().unwrap();
+    for list in lists {
+        for (i, a) in list.iter().enumerate() {
+            for (j, b) in list.iter().enumerate() {
+                assert_eq!(version(a).cmp(&version(b)), i.cmp(&j), "{a} {b}");
+            }
+        }
+    }
+}

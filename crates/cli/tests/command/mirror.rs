@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pgp::composed::SignedSecretKey;
 use pgp::ser::Serialize;
 
-use crate::bad_input::{Entry, MISSING, NETWORK, REFUSED, document};
+use crate::bad_input::{Entry, MISSING, NETWORK, REFUSED, side_by_side};
 use crate::fixture::{BIG, Contents, IN_RELEASE, Signing, key, noise};
 use crate::place::{Place, Ran, SEALBOOT, run};
 use crate::server::{Answer, Server};
@@ -172,20 +172,8 @@ fn a_hostile_mirror_is_refused_and_a_good_one_works_afterwards() {
             message,
         }
     };
-    // Broken lines are tried again after seconds: the rows wait side by side.
-    let (mut failed, mut entries) = (Vec::new(), Vec::new());
-    std::thread::scope(|scope| {
-        let rows = ROWS.iter().map(|row| (row.0, scope.spawn(|| check(row))));
-        let rows: Vec<_> = rows.collect();
-        for (name, row) in rows {
-            match row.join() {
-                Ok(entry) => entries.push(entry),
-                Err(_) => failed.push(name),
-            }
-        }
-    });
-    assert!(failed.is_empty(), "{failed:?}");
-    document("Downloads", &entries);
+    // Broken lines are tried again after seconds.
+    side_by_side("Downloads", ROWS, |row| row.0, check);
 }
 
 #[test]

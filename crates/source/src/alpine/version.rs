@@ -250,6 +250,7 @@ impl std::fmt::Debug for Version {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digits::check_order;
     use proptest::prelude::*;
 
     fn version(text: &str) -> Version {
@@ -258,7 +259,6 @@ mod tests {
 
     #[test]
     fn versions_are_ordered_as_apk_orders_them() {
-        // Each list ascends; every pair of a list is compared, both ways.
         let lists: &[&[&str]] = &[
             // Numbers; a zero in front makes text of all but the first.
             &[
@@ -318,13 +318,7 @@ mod tests {
             &["v2.4", "2.3", "2.4"],
             &["1.0-1", "1.0", "1.0-r1"],
         ];
-        for list in lists {
-            for (i, a) in list.iter().enumerate() {
-                for (j, b) in list.iter().enumerate() {
-                    assert_eq!(version(a).cmp(&version(b)), i.cmp(&j), "{a} {b}");
-                }
-            }
-        }
+        check_order::<Version>(lists);
     }
 
     #[test]

@@ -57,6 +57,30 @@ fn check(topic: &str, rows: &[Row]) {
     document(topic, &entries);
 }
 
+/// Checks rows that wait, all at once, and compares the section of the document.
+pub(crate) fn side_by_side<R: Sync>(
+    topic: &str,
+    rows: &[R],
+    name: fn(&R) -> &'static str,
+    check: impl Fn(&R) -> Entry + Sync,
+) {
+    let (mut failed, mut entries) = (Vec::new(), Vec::new());
+    std::thread::scope(|scope| {
+        let check = &check;
+        let rows = rows
+            .iter()
+            .map(|row| (name(row), scope.spawn(move || check(row))));
+        for (name, row) in rows.collect::<Vec<_>>() {
+            match row.join() {
+                Ok(entry) => entries.push(entry),
+                Err(_) => failed.push(name),
+            }
+        }
+    });
+    assert!(failed.is_empty(), "{failed:?}");
+    document(topic, &entries);
+}
+
 fn check_row((name, spoil, line, code, words): &Row) -> Entry {
     let place = Place::new();
     place.earlier_release();
