@@ -272,7 +272,7 @@ fn spoilt_connections_are_mended_and_lies_are_not_believed() {
                     reply.body.truncate(99_999)
                 }
             },
-            "the server sends",
+            "the registry sends",
         ),
         (
             "gone",

@@ -1,11 +1,14 @@
 //! Sending a request: what a server asks for before it answers, and how long it asks to wait.
 
 use std::io::Read;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::http::response::Parts;
-use ureq::{Body, http::Response};
+use ureq::http::uri::Authority;
+use ureq::http::{Response, Uri};
+use ureq::{Body, ResponseExt};
 use zeroize::Zeroizing;
 
 use super::failure::{Failure, failed, refused};
@@ -55,9 +58,17 @@ impl Client {
                 if let Some(used) = &used {
                     call = call.header("Authorization", used.as_str());
                 }
-                call.config().https_only(!access.takes_plain_http()).build()
+                let mut config = call.config().https_only(!access.takes_plain_http());
+                if authority(url).is_some_and(|found| is_loopback(found.host())) {
+                    // To a proxy, this machine is another one.
+                    config = config.proxy(None);
+                }
+                config.build()
             })?;
-            if response.status().as_u16() != 401 || !again {
+            // What another server asks for after a redirect is not answered: it would learn a login
+            // that is not for it.
+            let here = response.get_uri().authority() == authority(url).as_ref();
+            if response.status().as_u16() != 401 || !again || !here {
                 return Ok(response);
             }
             again = false;
@@ -162,6 +173,20 @@ impl Client {
         }
         failure
     }
+}
+
+/// The host of a URL, with its port.
+fn authority(url: &str) -> Option<Authority> {
+    url.parse::<Uri>().ok()?.into_parts().authority
+}
+
+/// Whether a host, without its port, is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let loopback = address
+        .parse()
+        .is_ok_and(|found: IpAddr| found.is_loopback());
+    host == "localhost" || loopback
 }
 
 type Call = ureq::RequestBuilder<ureq::typestate::WithoutBody>;

@@ -45,7 +45,7 @@ pub enum Error {
         wait: Duration,
     },
     /// No connection, or none that lasted, however often it was tried.
-    #[error("{url}: {} in {tries} tries; check the network and the mirror and run it again", arrived(*received, *expected))]
+    #[error("{url}: {} in {tries} tries; check the network and the server and run it again", arrived(*received, *expected))]
     Connection {
         /// What was asked for.
         url: String,

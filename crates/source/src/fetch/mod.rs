@@ -24,7 +24,7 @@ mod part;
 mod signed;
 mod unknown;
 
-pub(crate) use access::Access;
+pub(crate) use access::{Access, is_loopback};
 pub use cache::{Cache, CachedFile};
 pub(crate) use checked::CheckedRequest;
 pub use client::{Client, Settings};

@@ -104,6 +104,16 @@ pub enum Error {
         /// What it is, in bytes.
         found: u64,
     },
+    /// What a registry sends has another length than its descriptor says.
+    #[error("{url}: the registry sends {found} bytes, {expected} are expected")]
+    Length {
+        /// What was asked for.
+        url: String,
+        /// What it should be, in bytes.
+        expected: u64,
+        /// What it is, in bytes: `at least …` when the rest was not read.
+        found: String,
+    },
     /// A blob has another digest than its name says.
     #[error(
         "blob sha256:{expected} in {place} has the SHA-256 {found}: it was damaged or altered; \

@@ -175,7 +175,7 @@ fn what_does_not_match_is_refused_and_not_kept() {
     lying.store(3, Ordering::SeqCst);
     check_error(
         Machine::new().tree(&tag),
-        &["the server sends", "are expected"],
+        &["the registry sends", "are expected"],
     );
     lying.store(0, Ordering::SeqCst);
     check(machine.tree(&named));
@@ -348,6 +348,26 @@ fn neither_login_nor_token_goes_elsewhere() {
             .all(|asked| asked.get("authorization").is_none()),
         "{there:?}"
     );
+}
+
+#[test]
+fn a_stranger_behind_a_redirect_learns_no_login() {
+    let thief = Server::start(|_| Reply::body(r#"{"token": "T0KEN"}"#));
+    let realm = format!("http://{}/token", thief.host);
+    let store = Server::start(move |_| {
+        let ask = format!(r#"Bearer realm="{realm}",service="here""#);
+        Reply::status(401).with("WWW-Authenticate", &ask)
+    });
+    let to = store.host.clone();
+    let good = holding(&Contents::default());
+    let server = Server::start(move |request| match request.path.contains("/blobs/") {
+        true => Reply::status(307).with("Location", &format!("http://{to}/x")),
+        false => good(request),
+    });
+    let machine = Machine::with_login(&server.host, ENTRY);
+    let found = machine.tree(&format!("oci://{}/team/system:1.0", server.host));
+    check_error(found, &["401"]);
+    assert_eq!(thief.asked("").len(), 0, "the thief was asked for a token");
 }
 
 #[test]

@@ -13,8 +13,6 @@ fn every_row() {
     check("Container images", ROWS);
 }
 
-/// Nothing in the tests' surroundings is between this machine and itself.
-const BUILD: &str = "no_proxy='*' sealboot build";
 const SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 const KEEP: Change = |_| {};
 
@@ -60,21 +58,21 @@ const ROWS: &[Row] = &[
     ("the other kind of archive", |p| { image(p, KEEP, KEEP, KEEP); p.write("image.tar", Contents::default().archive()); p.configure("oci:image", "docker-archive:image.tar"); }, "sealboot build", REFUSED,
         &["no file manifest.json", "oci-archive:"]),
     // Registries.
-    ("no registry", |p| p.configure("directory = 'root'", "image = 'oci://127.0.0.1:1/a:1'"), BUILD, NETWORK,
+    ("no registry", |p| p.configure("directory = 'root'", "image = 'oci://127.0.0.1:1/a:1'"), "sealboot build", NETWORK,
         &["oci://127.0.0.1:1/a:1 cannot be had", "http://127.0.0.1:1/v2/a/manifests/1", "refused"]),
-    ("an image that nobody has", |p| in_registry(p, &Server::start(|_| Reply::status(404)), "a:1"), BUILD, NETWORK,
+    ("an image that nobody has", |p| in_registry(p, &Server::start(|_| Reply::status(404)), "a:1"), "sealboot build", NETWORK,
         &["404 Not Found", "check the image's name and tag"]),
-    ("a registry that wants a login", |p| in_registry(p, &Server::start(|_| Reply::status(401).with("WWW-Authenticate", "Basic")), "a:1"), BUILD, NETWORK,
+    ("a registry that wants a login", |p| in_registry(p, &Server::start(|_| Reply::status(401).with("WWW-Authenticate", "Basic")), "a:1"), "sealboot build", NETWORK,
         &["401 Unauthorized", "log in with 'docker login'"]),
-    ("a login that may not", |p| in_registry(p, &Server::start(|_| Reply::status(403)), "a:1"), BUILD, NETWORK,
+    ("a login that may not", |p| in_registry(p, &Server::start(|_| Reply::status(403)), "a:1"), "sealboot build", NETWORK,
         &["403 Forbidden", "may not read the image"]),
-    ("an altered blob", |p| { let good = holding(&Contents::default()); in_registry(p, &Server::start(move |r| { let mut reply = good(r); if r.path.contains("/blobs/") { reply.body[9] ^= 1; } reply }), "team/system:1.0"); }, BUILD, REFUSED,
+    ("an altered blob", |p| { let good = holding(&Contents::default()); in_registry(p, &Server::start(move |r| { let mut reply = good(r); if r.path.contains("/blobs/") { reply.body[9] ^= 1; } reply }), "team/system:1.0"); }, "sealboot build", REFUSED,
         &["has the SHA-256", "/team/system", "damaged or altered"]),
-    ("a registry without TLS", |p| { let server = Server::start(holding(&Contents::default())); let host = server.host.replace("127.0.0.1", "0.0.0.0"); p.configure("directory = 'root'", &format!("image = 'oci://{host}/a:1'")); }, BUILD, NETWORK,
+    ("a registry without TLS", |p| { let server = Server::start(holding(&Contents::default())); let host = server.host.replace("127.0.0.1", "0.0.0.0"); p.configure("directory = 'root'", &format!("image = 'oci://{host}/a:1'")); }, "no_proxy='*' sealboot build", NETWORK,
         &["https://0.0.0.0:", "cannot be fetched", "[oci] insecure"]),
-    ("logins that are not there", |p| in_registry(p, &Server::start(|_| Reply::status(401).with("WWW-Authenticate", "Basic")), "a:1"), "no_proxy='*' REGISTRY_AUTH_FILE=absent sealboot build", MISSING,
+    ("logins that are not there", |p| in_registry(p, &Server::start(|_| Reply::status(401).with("WWW-Authenticate", "Basic")), "a:1"), "REGISTRY_AUTH_FILE=absent sealboot build", MISSING,
         &["asks for a login", "cannot read the logins in absent", "No such file"]),
-    ("logins that are none", |p| { p.write("logins", "hunter2"); in_registry(p, &Server::start(|_| Reply::status(401).with("WWW-Authenticate", "Basic")), "a:1"); }, "no_proxy='*' REGISTRY_AUTH_FILE=logins sealboot build", REFUSED,
+    ("logins that are none", |p| { p.write("logins", "hunter2"); in_registry(p, &Server::start(|_| Reply::status(401).with("WWW-Authenticate", "Basic")), "a:1"); }, "REGISTRY_AUTH_FILE=logins sealboot build", REFUSED,
         &["asks for a login", "the logins in logins cannot be read: line 1"]),
     ("nothing in the cache", |p| p.configure("directory = 'root'", "image = 'oci://r.example/a:1'"), "sealboot build --offline --cache cache", MISSING,
         &["oci://r.example/a:1 (what its tag names)", "is not in the cache cache", "--offline"]),

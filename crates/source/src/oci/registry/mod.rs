@@ -20,7 +20,7 @@ use super::document::{Descriptor, MANIFEST_MAX, Shape, parse};
 use super::image::{Image, Store};
 use super::media_type::{INDEXES, MANIFESTS};
 use super::reference::{Place, Reference};
-use crate::fetch::{self, Client, Digest, Progress, Request, in_parallel};
+use crate::fetch::{self, Client, Digest, Progress, Request, in_parallel, is_loopback};
 
 /// The tag that is meant where none is named.
 const DEFAULT_TAG: &str = "latest";
@@ -75,11 +75,7 @@ fn is_plain(host: &str, settings: &Settings) -> bool {
         Some((name, port)) if !port.ends_with(']') => name,
         _ => host,
     };
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    let loopback = address
-        .parse()
-        .is_ok_and(|found: std::net::IpAddr| found.is_loopback());
-    name == "localhost" || loopback || settings.insecure.iter().any(|named| named == host)
+    is_loopback(name) || settings.insecure.iter().any(|named| named == host)
 }
 
 /// One repository, as documents and layers are fetched from it.
@@ -164,6 +160,15 @@ impl Repository<'_> {
                 expected, found, ..
             } => Error::Digest {
                 place: self.place.clone(),
+                expected,
+                found,
+            },
+            fetch::Error::Size {
+                url,
+                expected,
+                found,
+            } => Error::Length {
+                url,
                 expected,
                 found,
             },
