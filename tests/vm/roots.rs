@@ -46,7 +46,12 @@ fn alpine_with_busybox() {
         return;
     };
     let folder = scratch("root-alpine");
-    let image = image(&folder, &root, &[]);
+    // umoci compresses it once more.
+    let tar = folder.join("root.tar");
+    let mut unpack = Command::new("gzip");
+    let plain = tests::stdout("gzip", unpack.arg("-dc").arg(&root));
+    fs::write(&tar, plain).unwrap();
+    let image = image(&folder, &tar, &[]);
     let release = release::build(
         "release-alpine",
         &format!(
@@ -61,7 +66,8 @@ fn alpine_with_busybox() {
     seen.must(seen.met, "no login prompt");
 }
 
-/// Nothing but a program, and an image that says how it is started.
+/// Nothing but a program, and an image that says how it is started. It speaks to the console that the
+/// command line names last.
 #[test]
 fn one_program() {
     let folder = scratch("root-program");
@@ -89,6 +95,7 @@ fn one_program() {
         "release-program",
         &format!(
             "[root]\nsource = [{{ image = '{image}' }}]\n\
+             [uki]\ncommand_line = 'console=tty0 console=ttyS0,115200 panic=30 oops=panic'\n\
              [firmware]\nsource = []\n[image]\nlevel = 1\n"
         ),
     );

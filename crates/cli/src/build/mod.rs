@@ -3,6 +3,7 @@
 mod accounts;
 mod add;
 mod alpine;
+mod attributes;
 mod container;
 mod date;
 mod disk;

@@ -14,7 +14,7 @@ use super::inputs::Inputs;
 use super::missing::{self, Look};
 use super::plan::Plan;
 use super::program::{self, Program};
-use super::{date, kernel, policy, root};
+use super::{attributes, date, kernel, policy, root};
 use crate::exit::{Code, Failure, WithCode};
 use crate::progress::Progress;
 
@@ -93,6 +93,16 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
     let mut images = vec![(ImageName::Modules, all)];
     if let Some(tree) = &inputs.firmware {
         images.push((ImageName::Firmware, firmware(tree)?));
+    }
+    let without = attributes::leave_out(&mut inputs.root);
+    if let [first, others @ ..] = without.as_slice() {
+        let more = match others.len() {
+            0 => String::new(),
+            count => format!(" and {count} more"),
+        };
+        progress.say(&format!(
+            "  note: root: squashfs has no access control lists; left out at {first}{more}"
+        ));
     }
     let program = program::settle(&config.root, &inputs.root, inputs.program.as_ref())?;
     let directory = &program.surroundings.directory;
