@@ -35,11 +35,12 @@ impl Hardware {
         for (bus, device) in &left {
             let _ = system.write(&bus.join("drivers_probe"), device.as_bytes());
         }
-        let count = left.len();
-        let now = count.saturating_sub(self.left().len());
-        self.machine.say(&format!(
-            "{now} of {count} devices that no driver took were taken now, with firmware"
-        ));
+        // Most were left because they are nothing for their driver, which is worth no line.
+        let taken = left.len().saturating_sub(self.left().len());
+        if taken > 0 {
+            let line = format!("{taken} devices got their driver now that there is firmware");
+            self.machine.say(&line);
+        }
     }
 
     /// Devices without a driver for which a module was loaded: their bus, and their name on it.
