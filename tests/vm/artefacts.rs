@@ -241,3 +241,35 @@ fn the_modules_index_is_what_depmod_makes() {
         );
     }
 }
+
+/// The bill of materials names what `build` put in: packages of the archive, each once, where they are.
+#[test]
+fn the_bill_of_materials_names_every_package() {
+    let bill: serde_json::Value =
+        serde_json::from_slice(&fs::read(out("sbom.spdx.json")).unwrap()).unwrap();
+    let packages = bill["packages"].as_array().unwrap();
+    let name_of = |id: &serde_json::Value| {
+        let found = packages.iter().find(|package| package["SPDXID"] == *id);
+        found.unwrap_or_else(|| panic!("no package {id}"))["name"].clone()
+    };
+    let relations = bill["relationships"].as_array().unwrap().iter();
+    let contains = relations.filter(|relation| relation["relationshipType"] == "CONTAINS");
+    let pairs: BTreeSet<(String, String)> = contains
+        .map(|relation| {
+            let names = ["spdxElementId", "relatedSpdxElement"].map(|end| name_of(&relation[end]));
+            let [part, package] = names.map(|name| name.as_str().unwrap().to_owned());
+            (part, package)
+        })
+        .collect();
+    let kernel = format!("linux-image-{}", manifest().kernel);
+    for (part, package) in [
+        ("root", "busybox"),
+        ("root", "libc6"),
+        ("kernel", &*kernel),
+        ("firmware", "firmware-realtek"),
+        ("stub", "systemd-boot-efi"),
+    ] {
+        let pair = (part.to_owned(), package.to_owned());
+        assert!(pairs.contains(&pair), "{pair:?} is not in {pairs:#?}");
+    }
+}
