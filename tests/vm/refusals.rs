@@ -61,6 +61,9 @@ fn refused(release: &Release, disk: &Path, reason: &[&str], never: &str) {
     seen.must(!seen.serial.contains(never), "it came further than it may");
 }
 
+/// What init prints when it ends a boot; the reason follows.
+pub const STOPPED: &str = "THIS RELEASE WAS NOT STARTED";
+
 /// What init prints first.
 pub const INIT: &str = "sealboot: release";
 
@@ -111,8 +114,8 @@ fn a_flipped_byte_in_the_ukis_initrd() {
     refused(release, &disk, FIRMWARE_REFUSES, INIT);
 }
 
-fn flipped_image(name: &str, at: impl Fn(u64) -> u64) {
-    let (release, disk) = copy(&format!("flipped-{name}"));
+fn flipped_image(name: &str, place: &str, at: impl Fn(u64) -> u64) {
+    let (release, disk) = copy(&format!("flipped-{name}-{place}"));
     let file = format!("{name}.squashfs");
     let image = disk.with_file_name(&file);
     fs::copy(release.out.join(&file), &image).unwrap();
@@ -126,39 +129,34 @@ fn flipped_image(name: &str, at: impl Fn(u64) -> u64) {
         .data_size;
     flip(&image, at(data));
     put(&disk, &image, &format!("sealboot/{file}"));
-    refused(release, &disk, &["sealboot: ", &file], HANDED_OVER);
+    refused(release, &disk, &[STOPPED, &file], HANDED_OVER);
 }
 
 #[test]
 fn a_flipped_byte_in_the_root_image() {
-    flipped_image("root", |data| data / 2);
+    flipped_image("root", "data", |data| data / 2);
 }
 
 #[test]
 fn a_flipped_byte_in_the_modules_image() {
-    flipped_image("modules", |data| data / 3);
+    flipped_image("modules", "data", |data| data / 3);
 }
 
 #[test]
 fn a_flipped_byte_in_the_firmware_image() {
-    flipped_image("firmware", |data| data - 5000);
+    flipped_image("firmware", "data", |data| data - 5000);
 }
 
 #[test]
 fn a_flipped_byte_in_the_superblock_of_the_root_image() {
-    flipped_image("root", |_| 40);
+    flipped_image("root", "superblock", |_| 40);
 }
 
 #[test]
 fn a_missing_image() {
     let (release, disk) = copy("missing");
     mtools("mdel", &disk, &["::sealboot/firmware.squashfs"]);
-    refused(
-        release,
-        &disk,
-        &["sealboot: ", "firmware.squashfs"],
-        HANDED_OVER,
-    );
+    refused(release, &disk, &[STOPPED, "firmware.squashfs"], HANDED_OVER);
 }
 
 #[test]
@@ -180,7 +178,7 @@ fn a_root_hash_signature_by_another_key() {
     refused(
         release,
         &disk,
-        &["sealboot: ", "signature", "modules"],
+        &[STOPPED, "signature", "modules"],
         HANDED_OVER,
     );
 }
@@ -199,7 +197,7 @@ fn an_altered_manifest() {
         .unwrap();
     file.seek(SeekFrom::Start(0)).unwrap();
     put(&disk, &manifest, "sealboot/release.json");
-    refused(release, &disk, &["sealboot: ", "release.json"], HANDED_OVER);
+    refused(release, &disk, &[STOPPED, "release.json"], HANDED_OVER);
 }
 
 /// A key and certificate that the owner never saw.

@@ -16,7 +16,7 @@ use contract::manifest::Manifest;
 use serde_json::Value;
 
 use crate::machine::boot;
-use crate::refusals::{HANDED_OVER, INIT};
+use crate::refusals::{HANDED_OVER, INIT, STOPPED};
 use crate::release::{self, Release, scratch, sealboot};
 use change::{At, Change, Copy};
 use place::{Disk, Structure};
@@ -106,14 +106,14 @@ fn start(half: usize) {
 
 fn started(row: &Row, newer: &Release, older: &Release, disk: &Path) {
     let case = format!("{}, {}", row.name, row.words);
-    let (expect, never): (&[&str], &str) = match row.machine {
-        Machine::FirmwareRefuses => (&["Access Denied"], INIT),
-        Machine::FirmwareFindsNothing => (&["No bootable option"], INIT),
-        Machine::InitStops(words) => (words, HANDED_OVER),
-        Machine::Same | Machine::Older => (&[INIT, HANDED_OVER, PROBE], ""),
+    let (expect, never) = match row.machine {
+        Machine::FirmwareRefuses => (vec!["Access Denied"], INIT),
+        Machine::FirmwareFindsNothing => (vec!["No bootable option"], INIT),
+        Machine::InitStops(words) => ([&[STOPPED], words].concat(), HANDED_OVER),
+        Machine::Same | Machine::Older => (vec![INIT, HANDED_OVER, PROBE], ""),
         Machine::NotTried => return,
     };
-    let seen = boot(newer, disk, expect);
+    let seen = boot(newer, disk, &expect);
     seen.must(seen.met, &format!("{case}: {expect:?} did not come"));
     let release = match row.machine {
         Machine::Same => newer,

@@ -23,7 +23,7 @@ pub enum Machine {
     FirmwareRefuses,
     /// Firmware finds nothing to start, or cannot read it.
     FirmwareFindsNothing,
-    /// init says these words, in order, and does not hand over.
+    /// init says that it stops, then these words, in order, and does not hand over.
     InitStops(&'static [&'static str]),
     /// The first screen comes, with the same root hashes.
     Same,
@@ -177,7 +177,7 @@ pub const ROWS: &[Row] = &[
         "root directory, entry of sealboot",
         Flip(Byte(0)),
         FLIP,
-        InitStops(&["sealboot: "]),
+        InitStops(&["release.json"]),
     ),
     row(
         Entry(UKI),
