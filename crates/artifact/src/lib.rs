@@ -2,6 +2,7 @@
 
 pub mod image;
 pub mod initrd;
+pub mod oci;
 pub mod recovery;
 pub mod sbom;
 pub mod uki;

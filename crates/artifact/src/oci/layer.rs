@@ -1,0 +1,104 @@
+//! A tree as a compressed layer, with the digests that name it.
+
+use std::io::{self, Write};
+
+use sha2::{Digest, Sha256};
+use source::tree::Tree;
+
+use super::{Error, tar};
+
+/// How a layer is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// gzip, level 1 to 9: read by everything.
+    Gzip(u32),
+    /// zstd, level 1 to 19: smaller and faster, read by what is newer than 2021.
+    Zstd(i32),
+}
+
+/// A layer that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Its media type (image-spec, layer.md).
+    pub media_type: &'static str,
+    /// SHA-256 of what was written.
+    pub digest: [u8; 32],
+    /// Its length in bytes.
+    pub size: u64,
+    /// SHA-256 of the tar stream inside.
+    pub diff_id: [u8; 32],
+}
+
+/// Writes a tree as a layer. No file is younger than `epoch`, seconds since 1970.
+pub fn write(
+    tree: &Tree,
+    compression: Compression,
+    epoch: u32,
+    out: &mut dyn Write,
+) -> Result<Layer, Error> {
+    let mut out = Hashed::new(out);
+    let (diff_id, media_type) = match compression {
+        Compression::Gzip(level) => {
+            let level = flate2::Compression::new(level);
+            // Neither name nor time goes into the header.
+            let mut encoder = flate2::write::GzEncoder::new(&mut out, level);
+            let diff_id = stream(tree, epoch, &mut encoder)?;
+            encoder.finish()?;
+            (diff_id, "application/vnd.oci.image.layer.v1.tar+gzip")
+        }
+        Compression::Zstd(level) => {
+            let mut encoder = zstd::Encoder::new(&mut out, level)?;
+            encoder.include_checksum(true)?;
+            let diff_id = stream(tree, epoch, &mut encoder)?;
+            encoder.finish()?;
+            (diff_id, "application/vnd.oci.image.layer.v1.tar+zstd")
+        }
+    };
+    let (digest, size) = out.finish();
+    Ok(Layer {
+        media_type,
+        digest,
+        size,
+        diff_id,
+    })
+}
+
+fn stream(tree: &Tree, epoch: u32, out: &mut dyn Write) -> Result<[u8; 32], Error> {
+    let mut out = Hashed::new(out);
+    tar::write(tree, epoch, &mut out)?;
+    Ok(out.finish().0)
+}
+
+/// A writer that takes the digest of what goes through it.
+struct Hashed<'a> {
+    out: &'a mut dyn Write,
+    hash: Sha256,
+    size: u64,
+}
+
+impl<'a> Hashed<'a> {
+    fn new(out: &'a mut dyn Write) -> Self {
+        Self {
+            out,
+            hash: Sha256::new(),
+            size: 0,
+        }
+    }
+
+    fn finish(self) -> ([u8; 32], u64) {
+        (self.hash.finalize().into(), self.size)
+    }
+}
+
+impl Write for Hashed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
