@@ -1,5 +1,6 @@
 //! The command line: one definition, from which help, man pages and completions come.
 
+mod oci;
 mod run;
 mod write;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit;
+pub use oci::{OciCopy, OciVerb};
 pub use run::{Bus, Forward, Network, Run, Tamper};
 pub use write::Write;
 
@@ -53,6 +55,9 @@ pub enum Verb {
     Inspect(Inspect),
     /// Check a release, a disk or any file of them against the owner's certificate
     Verify(Verify),
+    /// Copy container images and releases from and to registries
+    #[command(subcommand)]
+    Oci(OciVerb),
     /// Say what this machine runs: release, Secure Boot state, images and their root hashes
     Status,
     /// Run a part of the recovery system: its inittab calls these

@@ -7,6 +7,7 @@ mod config;
 mod exit;
 mod inspect;
 mod keys;
+mod oci;
 mod output;
 mod progress;
 mod recovery;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Verb::Run(options) => run::verb(&options, quiet),
         Verb::Inspect(options) => inspect::verb(&options, json),
         Verb::Verify(options) => verify::verb(&options, json, quiet),
+        Verb::Oci(verb) => oci::verb(&verb, json, quiet),
         Verb::Status => status::verb(json),
         Verb::Recovery(verb) => recovery::verb(&verb),
     };

@@ -9,6 +9,7 @@ use source::oci::{self, Credentials, Image, Reference, Registries};
 
 use super::inputs;
 use super::plan::Plan;
+use crate::config::Config;
 use crate::exit::{Code, Failure, of_input};
 
 /// Opens images, those in registries with this machine's logins.
@@ -20,10 +21,7 @@ pub struct Containers {
 impl Containers {
     /// Nothing is asked, and no login is read, before an image is wanted.
     pub fn new(plan: &Plan) -> anyhow::Result<Self> {
-        let settings = oci::Settings {
-            insecure: plan.config.oci.insecure.clone(),
-            credentials: credentials(),
-        };
+        let settings = settings(&plan.config);
         let client = plan
             .needs_registry()
             .then(|| inputs::client(plan))
@@ -43,6 +41,14 @@ impl Containers {
             None => Image::open(reference),
         };
         image.map_err(coded)
+    }
+}
+
+/// Which registries are believed, and with which of this machine's logins.
+pub(crate) fn settings(config: &Config) -> oci::Settings {
+    oci::Settings {
+        insecure: config.oci.insecure.clone(),
+        credentials: credentials(),
     }
 }
 
@@ -84,13 +90,19 @@ fn credentials() -> Credentials {
 }
 
 /// The exit code that goes with an error of an image.
-fn coded(error: oci::Error) -> anyhow::Error {
+pub(crate) fn coded(error: oci::Error) -> anyhow::Error {
     let code = match &error {
         oci::Error::Tag { .. } | oci::Error::Platform { .. } | oci::Error::Missing { .. } => {
             Code::Missing
         }
-        oci::Error::Several { .. } => Code::Usage,
-        oci::Error::Fetch { source, .. } if !matches!(**source, fetch::Error::Login { .. }) => {
+        oci::Error::Several { .. }
+        | oci::Error::Destination { .. }
+        | oci::Error::Origin { .. }
+        | oci::Error::Local { .. } => Code::Usage,
+        oci::Error::Stored { .. } => Code::Network,
+        oci::Error::Fetch { source, .. } | oci::Error::Push { source, .. }
+            if !matches!(**source, fetch::Error::Login { .. }) =>
+        {
             inputs::code_of_fetch(source)
         }
         _ => {

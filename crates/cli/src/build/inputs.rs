@@ -167,9 +167,14 @@ pub(super) const AS_ROOT: directory::Options = directory::Options {
 
 /// Fetches into the plan's cache.
 pub(super) fn client(plan: &Plan) -> anyhow::Result<Client> {
-    let cache = Cache::open(&plan.cache).code(Code::Failed)?;
+    client_with(&plan.cache, plan.offline)
+}
+
+/// Fetches into a cache.
+pub(crate) fn client_with(cache: &Path, offline: bool) -> anyhow::Result<Client> {
+    let cache = Cache::open(cache).code(Code::Failed)?;
     let settings = fetch::Settings {
-        offline: plan.offline,
+        offline,
         ..fetch::Settings::default()
     };
     Client::new(cache, settings).code(Code::Failed)

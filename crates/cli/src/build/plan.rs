@@ -81,7 +81,7 @@ impl Plan {
 }
 
 /// The folder that the XDG base directory specification names, if it can be used.
-fn cache_folder(out: &Path) -> PathBuf {
+pub(crate) fn cache_folder(out: &Path) -> PathBuf {
     let set = |name| {
         env::var_os(name)
             .filter(|value| !value.is_empty())

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ureq::http::response::Parts;
 use ureq::http::uri::Authority;
-use ureq::http::{Response, Uri};
+use ureq::http::{HeaderMap, Response, Uri};
 use ureq::{Body, ResponseExt};
 use zeroize::Zeroizing;
 
@@ -47,24 +47,42 @@ impl Client {
     /// One request for `url`, from byte `from` on. After a redirect, nothing of
     /// [`Access::authorization`] is sent any more.
     pub(super) fn send(&self, url: &str, from: u64) -> Result<Response<Body>, Failure> {
+        self.answered(url, |used| {
+            let mut call = self.agent.get(url);
+            if from > 0 {
+                call = call.header("Range", format!("bytes={from}-"));
+            }
+            let Some(access) = &self.access else {
+                return call.call();
+            };
+            call = call.header("Accept", access.accept());
+            if let Some(used) = used {
+                call = call.header("Authorization", used);
+            }
+            let mut config = call.config().https_only(!access.takes_plain_http());
+            if is_here(url) {
+                config = config.proxy(None);
+            }
+            config.build().call()
+        })
+    }
+
+    /// What the server answers to a request that is sent with the given `Authorization` header, once
+    /// more when it asks for a login first.
+    pub(super) fn answered(
+        &self,
+        url: &str,
+        once: impl Fn(Option<&str>) -> Result<Response<Body>, ureq::Error>,
+    ) -> Result<Response<Body>, Failure> {
+        let once = |used: Option<&str>| once(used).map_err(|error| self.failed(url, error));
         let Some(access) = &self.access else {
-            return self.send_once(url, from, |call| call);
+            return once(None);
         };
         let mut again = true;
         loop {
             let used = access.authorization().map_err(Failure::Final)?;
-            let response = self.send_once(url, from, |mut call| {
-                call = call.header("Accept", access.accept());
-                if let Some(used) = &used {
-                    call = call.header("Authorization", used.as_str());
-                }
-                let mut config = call.config().https_only(!access.takes_plain_http());
-                if authority(url).is_some_and(|found| is_loopback(found.host())) {
-                    // To a proxy, this machine is another one.
-                    config = config.proxy(None);
-                }
-                config.build()
-            })?;
+            let used = used.as_ref().map(|used| used.as_str());
+            let response = once(used)?;
             // What another server asks for after a redirect is not answered: it would learn a login
             // that is not for it.
             let here = response.get_uri().authority() == authority(url).as_ref();
@@ -76,7 +94,6 @@ impl Client {
             let challenges: Vec<String> = headers
                 .filter_map(|value| Some(value.to_str().ok()?.to_owned()))
                 .collect();
-            let used = used.as_ref().map(|used| used.as_str());
             if !access
                 .challenged(used, &challenges)
                 .map_err(Failure::Final)?
@@ -86,21 +103,8 @@ impl Client {
         }
     }
 
-    fn send_once(
-        &self,
-        url: &str,
-        from: u64,
-        more: impl FnOnce(Call) -> Call,
-    ) -> Result<Response<Body>, Failure> {
-        let mut call = more(self.agent.get(url));
-        if from > 0 {
-            call = call.header("Range", format!("bytes={from}-"));
-        }
-        call.call().map_err(|error| self.failed(url, error))
-    }
-
     /// What no answer at all means.
-    fn failed(&self, url: &str, error: ureq::Error) -> Failure {
+    pub(super) fn failed(&self, url: &str, error: ureq::Error) -> Failure {
         let mut failure = failed(url, error);
         if let Failure::Final(Error::Refused { advice, source, .. }) = &mut failure
             && let Some(access) = &self.access
@@ -158,21 +162,28 @@ impl Client {
         if let Failure::Missing(error) | Failure::Busy(error) | Failure::Final(error) = &mut failure
             && let Error::Status { advice, wait, .. } = error
         {
-            // The other form, a date, would need a clock; the usual pause is enough then.
-            let seconds = head
-                .headers
-                .get("retry-after")
-                .and_then(|value| value.to_str().ok());
-            let seconds = seconds.and_then(|text| text.trim().parse().ok());
-            *wait = seconds
-                .map_or(Duration::ZERO, Duration::from_secs)
-                .min(WAIT_MAX);
+            *wait = asked_to_wait(&head.headers);
             if let Some(access) = &self.access {
                 *advice = access.advice(Some(head.status.as_u16()));
             }
         }
         failure
     }
+}
+
+/// How long a server asks to wait before the next try (RFC 9110, section 10.2.3). The other form, a
+/// date, would need a clock; the usual pause is enough then.
+pub(super) fn asked_to_wait(headers: &HeaderMap) -> Duration {
+    let seconds = headers.get("retry-after");
+    let seconds = seconds.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    seconds
+        .map_or(Duration::ZERO, Duration::from_secs)
+        .min(WAIT_MAX)
+}
+
+/// Whether a URL leads to this machine, which to a proxy is another one.
+pub(super) fn is_here(url: &str) -> bool {
+    authority(url).is_some_and(|found| is_loopback(found.host()))
 }
 
 /// The host of a URL, with its port.
@@ -188,5 +199,3 @@ pub(crate) fn is_loopback(host: &str) -> bool {
         .is_ok_and(|found: IpAddr| found.is_loopback());
     host == "localhost" || loopback
 }
-
-type Call = ureq::RequestBuilder<ureq::typestate::WithoutBody>;

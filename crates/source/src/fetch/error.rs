@@ -44,6 +44,38 @@ pub enum Error {
         /// How long the server asks to wait before the next try.
         wait: Duration,
     },
+    /// The server answered, and does not take what was sent or does not know what was asked.
+    #[error(
+        "{url}: the server answered {status} {reason}{}; {advice}",
+        repeated(said)
+    )]
+    NotTaken {
+        /// What was asked.
+        url: String,
+        /// The HTTP status code.
+        status: u16,
+        /// The status in words.
+        reason: &'static str,
+        /// What the server says of it: short, and printable.
+        said: String,
+        /// What to do next.
+        advice: &'static str,
+        /// How long the server asks to wait before the next try.
+        wait: Duration,
+    },
+    /// No connection lasted until something was sent, however often it was tried.
+    #[error(
+        "{url}: it could not be sent in {tries} tries; check the network and the server and run it \
+         again: what has arrived is not sent twice"
+    )]
+    Unsent {
+        /// Where to.
+        url: String,
+        /// How often it was tried.
+        tries: u32,
+        /// The last reason.
+        source: Box<ureq::Error>,
+    },
     /// No connection, or none that lasted, however often it was tried.
     #[error("{url}: {} in {tries} tries; check the network and the server and run it again", arrived(*received, *expected))]
     Connection {
@@ -140,6 +172,13 @@ pub enum Error {
     },
 }
 
+fn repeated(said: &str) -> String {
+    match said {
+        "" => String::new(),
+        said => format!(" and says {said:?}"),
+    }
+}
+
 fn arrived(received: u64, expected: Option<u64>) -> String {
     match expected {
         Some(expected) if received > 0 => {
@@ -154,7 +193,7 @@ impl Error {
     /// How long the server asks to wait.
     pub(super) fn wait(&self) -> Duration {
         match self {
-            Self::Status { wait, .. } => *wait,
+            Self::Status { wait, .. } | Self::NotTaken { wait, .. } => *wait,
             _ => Duration::ZERO,
         }
     }

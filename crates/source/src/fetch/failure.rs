@@ -3,7 +3,7 @@
 use super::Error;
 
 /// What went wrong in one try, and whether another one makes sense.
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The connection failed or was cut.
     Connection(Box<ureq::Error>),
     /// It ended early, politely.

@@ -7,7 +7,7 @@
 //!
 //! Modules: `client` (settings, certificates), `cache`, `download` (files known beforehand), `checked`
 //! (files that whoever asks checks), `part` (the partial file), `unknown` (files that a signature
-//! vouches for), `access` (what a server asks for first), `signed` (of these, those
+//! vouches for), `access` (what a server asks for first), `exchange` (what is sent to a server), `signed` (of these, those
 //! that may only get newer), `parallel` (several at once), `failure` (what a failed
 //! try means), `digest`, `error`.
 
@@ -18,6 +18,7 @@ mod client;
 mod digest;
 mod download;
 mod error;
+mod exchange;
 mod failure;
 mod parallel;
 mod part;
@@ -32,6 +33,8 @@ pub(crate) use digest::Hasher;
 pub use digest::{Digest, NotADigest};
 pub use download::Request;
 pub use error::Error;
+pub(crate) use exchange::{Answer, Content, Exchange, Method};
+pub(crate) use failure::Failure;
 pub(crate) use parallel::in_parallel;
 pub(crate) use signed::Signed;
 

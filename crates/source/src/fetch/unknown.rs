@@ -23,21 +23,31 @@ impl Client {
         limit: u64,
         progress: &dyn Progress,
     ) -> Result<(Vec<u8>, String), Error> {
+        let cut = |tries, source| Error::Connection {
+            url: url.to_owned(),
+            received: 0,
+            expected: None,
+            tries,
+            source,
+        };
+        self.try_again(url, progress, cut, || self.read_once(url, limit))
+    }
+
+    /// Does `once` as often as the settings allow; `cut` is the error when no connection lasts.
+    /// `name` is what progress notes are about.
+    pub(crate) fn try_again<T>(
+        &self,
+        name: &str,
+        progress: &dyn Progress,
+        cut: impl Fn(u32, Box<ureq::Error>) -> Error,
+        once: impl Fn() -> Result<T, Failure>,
+    ) -> Result<T, Error> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let (reason, error) = match self.read_once(url, limit) {
+            let (reason, error) = match once() {
                 Ok(found) => return Ok(found),
-                Err(Failure::Connection(source)) => (
-                    source.to_string(),
-                    Error::Connection {
-                        url: url.to_owned(),
-                        received: 0,
-                        expected: None,
-                        tries,
-                        source,
-                    },
-                ),
+                Err(Failure::Connection(source)) => (source.to_string(), cut(tries, source)),
                 Err(Failure::Busy(error)) => (error.to_string(), error),
                 Err(Failure::Missing(error) | Failure::Final(error)) => return Err(error),
                 Err(Failure::Cut | Failure::StartAgain) => continue,
@@ -45,7 +55,7 @@ impl Client {
             if tries >= self.settings.tries {
                 return Err(error);
             }
-            progress.note(url, &format!("{reason}; trying again"));
+            progress.note(name, &format!("{reason}; trying again"));
             std::thread::sleep(self.pause(tries).max(error.wait()));
         }
     }

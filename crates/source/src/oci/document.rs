@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Error;
 use super::reference::parse_digest;
@@ -19,8 +19,11 @@ pub(super) const CONFIG_MAX: u64 = 8 << 20;
 /// The most layers of one image; other programs stop at 127.
 pub(super) const LAYERS_MAX: usize = 1024;
 
+/// Where an index says which name an image has.
+pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
 /// Names content by what it is.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Descriptor {
     #[serde(default)]
@@ -28,9 +31,13 @@ pub(super) struct Descriptor {
     digest: String,
     /// In bytes.
     pub(super) size: u64,
+    /// What an artifact is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) artifact_type: Option<String>,
     #[serde(default, deserialize_with = "or_null")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) annotations: BTreeMap<String, String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) platform: Option<Platform>,
 }
 
@@ -41,6 +48,7 @@ impl Descriptor {
             media_type: media_type.to_owned(),
             digest: format!("sha256:{digest}"),
             size,
+            artifact_type: None,
             annotations: BTreeMap::new(),
             platform: None,
         }
@@ -56,19 +64,23 @@ impl Descriptor {
 
     /// The name that a layout gives it.
     pub(super) fn name(&self) -> Option<&str> {
-        let name = self.annotations.get("org.opencontainers.image.ref.name");
-        name.map(String::as_str)
+        self.annotations.get(REF_NAME).map(String::as_str)
+    }
+
+    /// Whether it is an artifact without a name of its own, such as a bill of materials.
+    pub(super) fn is_attached(&self) -> bool {
+        self.artifact_type.is_some() && self.name().is_none()
     }
 }
 
 /// What an image is for.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 pub(super) struct Platform {
     #[serde(default)]
     pub(super) os: String,
     #[serde(default)]
     pub(super) architecture: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) variant: Option<String>,
 }
 
@@ -126,6 +138,18 @@ pub(super) struct Manifest {
     pub(super) config: Descriptor,
     #[serde(default, deserialize_with = "or_null")]
     pub(super) layers: Vec<Descriptor>,
+}
+
+/// What an index or manifest says of itself and of what it goes with.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct About {
+    #[serde(default)]
+    pub(super) artifact_type: Option<String>,
+    #[serde(default)]
+    pub(super) subject: Option<Descriptor>,
+    #[serde(default, deserialize_with = "or_null")]
+    pub(super) annotations: BTreeMap<String, String>,
 }
 
 /// `oci-layout`.

@@ -17,6 +17,32 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The system does not take a file or folder.
+    #[error("cannot {action} {}", path.display())]
+    Write {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Nothing can be copied to there.
+    #[error("{image} cannot be copied to: {what}")]
+    Destination {
+        /// The reference.
+        image: String,
+        /// Why.
+        what: &'static str,
+    },
+    /// Nothing can be copied from there.
+    #[error("{image} cannot be copied: {what}")]
+    Origin {
+        /// The reference.
+        image: String,
+        /// Why.
+        what: &'static str,
+    },
     /// A folder or tar is no OCI layout.
     #[error("{} is not an OCI layout: {what}", path.display())]
     Layout {
@@ -72,6 +98,30 @@ pub enum Error {
     Remote {
         /// The reference.
         image: String,
+    },
+    /// An image in a file or folder, where one in a registry is needed.
+    #[error("{image} is not in a registry, as is needed here")]
+    Local {
+        /// The reference.
+        image: String,
+    },
+    /// A registry does not take it.
+    #[error("{image} cannot be sent")]
+    Push {
+        /// The reference.
+        image: String,
+        /// Why.
+        source: Box<crate::fetch::Error>,
+    },
+    /// A registry made something else of what was sent.
+    #[error("{url}: sha256:{expected} was sent, and the registry says that it is {found}")]
+    Stored {
+        /// Where to.
+        url: String,
+        /// What was sent.
+        expected: Digest,
+        /// What the registry made of it.
+        found: String,
     },
     /// A registry does not give it.
     #[error("{image} cannot be had")]

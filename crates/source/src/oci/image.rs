@@ -1,5 +1,6 @@
 //! From a reference to an image.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use super::blob::Blob;
@@ -13,10 +14,10 @@ use super::media_type::{CONFIGS, FOREIGN, INDEXES, LAYERS, MANIFESTS, SCHEMA1};
 use super::reference::{Place, Reference, names_tag, parse_digest};
 use super::tar_index::TarIndex;
 use super::{Error, docker_archive};
-use crate::fetch::Digest;
+use crate::fetch::{Digest, in_parallel};
 
 /// How many indexes may lie within each other.
-const NESTED_MAX: usize = 4;
+pub(super) const NESTED_MAX: usize = 4;
 
 /// An image: what it is, what it says of its program, and its layers, lowest first.
 #[derive(Clone, Debug)]
@@ -33,13 +34,17 @@ pub struct Image {
 }
 
 /// Where documents and layers come from.
-pub(super) trait Store {
+pub(super) trait Store: Sync {
     /// A document, its digest and size checked.
     fn document(&self, descriptor: &Descriptor, limit: u64) -> Result<Vec<u8>, Error>;
-    /// Layers, their sizes checked.
-    fn layers(&self, descriptors: &[Descriptor]) -> Result<Vec<Blob>, Error>;
-    /// Whether the layers' digests are checked too.
+    /// Anything else, its size checked; `name` says what it is in messages. Given up as soon as
+    /// `stop` is true.
+    fn blob(&self, descriptor: &Descriptor, name: &str, stop: &AtomicBool) -> Result<Blob, Error>;
+    /// Whether the digests of these are checked too.
     fn is_checked(&self) -> bool;
+    /// What may refer to that manifest or index (image-spec, manifest.md, "subject"): whether it
+    /// does is to be seen in it.
+    fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>, Error>;
 }
 
 impl Image {
@@ -72,7 +77,10 @@ impl Image {
         for layer in &manifest.layers {
             check_layer(layer)?;
         }
-        let blobs = store.layers(&manifest.layers)?;
+        let numbered: Vec<(usize, &Descriptor)> = manifest.layers.iter().enumerate().collect();
+        let blobs = in_parallel(&numbered, |(index, descriptor), stop| {
+            store.blob(descriptor, &format!("layer {}", index + 1), stop)
+        })?;
         let count = blobs.len();
         let parts = manifest.layers.iter().zip(blobs).zip(diff_ids).enumerate();
         let layers = parts.map(|(index, ((descriptor, blob), diff_id))| {
@@ -98,10 +106,26 @@ impl Image {
     }
 }
 
-/// Which of a layout's images is meant.
+/// Which of a layout's images for linux/amd64 is meant.
 fn choose_named(reference: &Reference, images: Vec<Descriptor>) -> Result<Descriptor, Error> {
+    let found = candidates(reference, &images)?;
+    let found = for_this_platform(&reference.to_string(), &found)?;
+    only(reference, &found, &images)
+}
+
+/// Which entry of a layout is meant, whatever it is.
+pub(super) fn choose_any(
+    reference: &Reference,
+    images: &[Descriptor],
+) -> Result<Descriptor, Error> {
+    let found = candidates(reference, images)?;
+    only(reference, &found.iter().collect::<Vec<_>>(), images)
+}
+
+/// The entries of a layout with the tag and digest that are asked for.
+fn candidates(reference: &Reference, images: &[Descriptor]) -> Result<Vec<Descriptor>, Error> {
     let image = reference.to_string();
-    let mut found = images.clone();
+    let mut found = images.to_vec();
     if let Some(tag) = &reference.tag {
         let exactly = |one: &Descriptor| one.name() == Some(tag);
         let ends = |one: &Descriptor| one.name().is_some_and(|name| names_tag(name, tag));
@@ -111,18 +135,33 @@ fn choose_named(reference: &Reference, images: Vec<Descriptor>) -> Result<Descri
         }
         if found.is_empty() {
             let tag = tag.clone();
-            let found = names(&images);
+            let found = names(images);
             return Err(Error::Tag { image, tag, found });
         }
     }
-    if let Some(expected) = reference.digest {
-        let first = found.first().map(Descriptor::digest).transpose()?;
-        found.retain(|one| one.digest().is_ok_and(|digest| digest == expected));
-        if let (true, Some(found)) = (found.is_empty(), first) {
-            return Err(Error::OtherImage { image, found });
+    match reference.digest {
+        Some(expected) => {
+            let first = found.first().map(Descriptor::digest).transpose()?;
+            found.retain(|one| one.digest().is_ok_and(|digest| digest == expected));
+            if let (true, Some(found)) = (found.is_empty(), first) {
+                return Err(Error::OtherImage { image, found });
+            }
         }
+        // What has no name and says what it holds beside images goes with one of these.
+        None if found.iter().any(|one| !one.is_attached()) => {
+            found.retain(|one| !one.is_attached());
+        }
+        None => {}
     }
-    let found = for_this_platform(&image, &found)?;
+    Ok(found)
+}
+
+/// The first of them, unless another is as good.
+fn only(
+    reference: &Reference,
+    found: &[&Descriptor],
+    images: &[Descriptor],
+) -> Result<Descriptor, Error> {
     let first = found.first();
     let differs = |one: &&Descriptor| {
         first.is_some_and(|first| first.digest().ok() != one.digest().ok())
@@ -131,8 +170,8 @@ fn choose_named(reference: &Reference, images: Vec<Descriptor>) -> Result<Descri
     match first {
         Some(first) if !found.iter().any(differs) => Ok((*first).clone()),
         _ => Err(Error::Several {
-            image,
-            found: names(&images),
+            image: reference.to_string(),
+            found: names(images),
         }),
     }
 }
@@ -194,24 +233,7 @@ fn manifest(image: &str, mut named: Descriptor, store: &dyn Store) -> Result<Man
         }
         let bytes = store.document(&named, MANIFEST_MAX)?;
         let object = format!("blob sha256:{}", named.digest()?);
-        let shape: Shape = parse(&bytes, &object)?;
-        let wrong = |what| Error::Shape {
-            object: object.clone(),
-            what,
-        };
-        if shape.is_schema1() {
-            return Err(schema1(&object, "schema 1"));
-        }
-        // One that can be taken for both is different images to different programs.
-        match (shape.is(), is(&named.media_type, INDEXES)) {
-            ((true, true), _) => return Err(wrong("it is both an index and a manifest")),
-            ((false, _), true) => return Err(wrong("it has no manifests")),
-            ((true, _), false) => return Err(wrong("it is an index")),
-            _ => {}
-        }
-        if shape.media_type.is_some_and(|own| own != named.media_type) {
-            return Err(wrong("its own mediaType is another one"));
-        }
+        check_shape(&bytes, &named)?;
         if is(&named.media_type, MANIFESTS) {
             return parse(&bytes, &object);
         }
@@ -219,13 +241,41 @@ fn manifest(image: &str, mut named: Descriptor, store: &dyn Store) -> Result<Man
         let best = for_this_platform(image, &index.manifests)?;
         named = match best.first() {
             Some(best) => (*best).clone(),
-            None => return Err(wrong("it names no image")),
+            None => return Err(wrong_shape(&object, "it names no image")),
         };
     }
     Err(Error::Nested {
         image: image.to_owned(),
         limit: NESTED_MAX,
     })
+}
+
+/// Whether a document is what its descriptor says, and nothing else at the same time.
+pub(super) fn check_shape(bytes: &[u8], named: &Descriptor) -> Result<(), Error> {
+    let object = format!("blob sha256:{}", named.digest()?);
+    let shape: Shape = parse(bytes, &object)?;
+    let wrong = |what| Err(wrong_shape(&object, what));
+    if shape.is_schema1() {
+        return Err(schema1(&object, "schema 1"));
+    }
+    // One that can be taken for both is different images to different programs.
+    match (shape.is(), is(&named.media_type, INDEXES)) {
+        ((true, true), _) => return wrong("it is both an index and a manifest"),
+        ((false, _), true) => return wrong("it has no manifests"),
+        ((true, _), false) => return wrong("it is an index"),
+        _ => {}
+    }
+    if shape.media_type.is_some_and(|own| own != named.media_type) {
+        return wrong("its own mediaType is another one");
+    }
+    Ok(())
+}
+
+fn wrong_shape(object: &str, what: &'static str) -> Error {
+    Error::Shape {
+        object: object.to_owned(),
+        what,
+    }
 }
 
 /// The configuration that a manifest names, and the layers' `diff_id`s.
@@ -300,7 +350,7 @@ fn check_layer(layer: &Descriptor) -> Result<(), Error> {
     })
 }
 
-fn no_image(descriptor: &Descriptor) -> Error {
+pub(super) fn no_image(descriptor: &Descriptor) -> Error {
     let object = match descriptor.digest() {
         Ok(digest) => format!("blob sha256:{digest}"),
         Err(error) => return error,
@@ -324,7 +374,7 @@ pub(super) fn schema1(object: &str, found: &str) -> Error {
     }
 }
 
-fn is(found: &str, known: &[&str]) -> bool {
+pub(super) fn is(found: &str, known: &[&str]) -> bool {
     known.contains(&found)
 }
 

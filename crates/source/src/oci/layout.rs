@@ -1,12 +1,14 @@
 //! OCI layouts (image-spec, image-layout.md): a folder, or the same in a tar.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use super::Error;
 use super::blob::{self, Blob};
 use super::document::{Descriptor, Index, LayoutVersion, MANIFEST_MAX, parse};
 use super::image::Store;
 use super::tar_index::TarIndex;
+use crate::fetch::Digest;
 
 /// The most that is read of `oci-layout`, in bytes.
 const VERSION_MAX: u64 = 4096;
@@ -26,7 +28,7 @@ impl Layout {
     }
 
     /// The file of that name.
-    fn get(&self, name: &str) -> Result<Option<Blob>, Error> {
+    pub(super) fn get(&self, name: &str) -> Result<Option<Blob>, Error> {
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(name);
@@ -85,7 +87,7 @@ impl Layout {
     }
 
     /// A blob whose size is right; its digest is still to be checked.
-    fn blob(&self, descriptor: &Descriptor) -> Result<Blob, Error> {
+    fn find(&self, descriptor: &Descriptor) -> Result<Blob, Error> {
         let digest = descriptor.digest()?;
         let place = self.path().display().to_string();
         let found = self.get(&format!("blobs/sha256/{digest}"))?;
@@ -110,15 +112,22 @@ impl Store for Layout {
     fn document(&self, descriptor: &Descriptor, limit: u64) -> Result<Vec<u8>, Error> {
         let digest = descriptor.digest()?;
         let name = format!("blob sha256:{digest} in {}", self.path().display());
-        self.blob(descriptor)?.document(digest, &name, limit)
+        self.find(descriptor)?.document(digest, &name, limit)
     }
 
-    fn layers(&self, descriptors: &[Descriptor]) -> Result<Vec<Blob>, Error> {
-        descriptors.iter().map(|one| self.blob(one)).collect()
+    fn blob(&self, descriptor: &Descriptor, _: &str, _: &AtomicBool) -> Result<Blob, Error> {
+        self.find(descriptor)
     }
 
     /// A file can be any: it is hashed before it is read.
     fn is_checked(&self) -> bool {
         false
+    }
+
+    /// All that has no name of its own.
+    fn referrers(&self, _: Digest) -> Result<Vec<Descriptor>, Error> {
+        let mut images = self.images()?;
+        images.retain(|one| one.name().is_none());
+        Ok(images)
     }
 }

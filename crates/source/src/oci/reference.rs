@@ -262,7 +262,7 @@ fn is_repository(name: &str) -> bool {
 }
 
 /// distribution-spec, the same place: the rule for a tag.
-fn is_tag(tag: &str) -> bool {
+pub(super) fn is_tag(tag: &str) -> bool {
     let inside = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     (1..=128).contains(&tag.len()) && !tag.starts_with(['.', '-']) && tag.bytes().all(inside)
 }

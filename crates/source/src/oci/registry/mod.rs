@@ -1,18 +1,23 @@
-//! Images in registries (distribution-spec 1.1, "Pull").
+//! Images in registries (distribution-spec 1.1).
 //!
-//! In order: a [`Registries`] fetches what a tag or digest names; `session` knows how the
+//! In order: a [`Registries`] fetches what a tag or digest names ("Pull"); `session` knows how the
 //! repository wants to be asked, with a `challenge` of the server and [`Credentials`] of this
 //! machine. Documents and layers land in the download cache under their digests, so that a
-//! second build fetches nothing, and a cut download is continued.
+//! second build fetches nothing, and a cut download is continued. `upload` sends ("Push"),
+//! `referrers` finds what refers to an image.
 
 mod challenge;
 mod credentials;
+mod referrers;
 mod session;
+mod upload;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 pub use credentials::{Credentials, CredentialsError};
-use session::Session;
+pub(super) use referrers::tag_of;
+use session::{Intent, Session};
 
 use super::Error;
 use super::blob::Blob;
@@ -20,10 +25,10 @@ use super::document::{Descriptor, MANIFEST_MAX, Shape, parse};
 use super::image::{Image, Store};
 use super::media_type::{INDEXES, MANIFESTS};
 use super::reference::{Place, Reference};
-use crate::fetch::{self, Client, Digest, Progress, Request, in_parallel, is_loopback};
+use crate::fetch::{self, Client, Digest, Progress, Request, is_loopback};
 
 /// The tag that is meant where none is named.
-const DEFAULT_TAG: &str = "latest";
+pub(super) const DEFAULT_TAG: &str = "latest";
 
 /// What registries are believed, and with which login.
 #[derive(Clone, Debug, Default)]
@@ -49,23 +54,55 @@ impl Registries {
     /// Fetches an image, all layers, a few at once. Where the reference has a digest, the tag
     /// says nothing.
     pub fn pull(&self, reference: &Reference, progress: &dyn Progress) -> Result<Image, Error> {
-        let Place::Registry { host, name } = &reference.place else {
+        if !reference.is_remote() {
             return Image::open(reference);
+        }
+        let repository = self.repository(reference, Intent::Pull, progress)?;
+        let named = repository.named(reference)?;
+        Image::read(reference, named, &repository)
+    }
+
+    /// The repository that a reference names, to copy from it.
+    pub(super) fn origin<'a>(
+        &'a self,
+        reference: &Reference,
+        progress: &'a dyn Progress,
+    ) -> Result<Repository<'a>, Error> {
+        self.repository(reference, Intent::Pull, progress)
+    }
+
+    /// The same, to copy to it.
+    pub(super) fn destination<'a>(
+        &'a self,
+        reference: &Reference,
+        progress: &'a dyn Progress,
+    ) -> Result<Repository<'a>, Error> {
+        self.repository(reference, Intent::Push, progress)
+    }
+
+    fn repository<'a>(
+        &self,
+        reference: &Reference,
+        intent: Intent,
+        progress: &'a dyn Progress,
+    ) -> Result<Repository<'a>, Error> {
+        let image = reference.to_string();
+        let Place::Registry { host, name } = &reference.place else {
+            return Err(Error::Local { image });
         };
         let scheme = match is_plain(host, &self.settings) {
             true => "http",
             false => "https",
         };
-        let session = Session::new(&self.client, &self.settings, host, name);
-        let repository = Repository {
+        let session = Session::new(&self.client, &self.settings, (host, name), intent);
+        Ok(Repository {
             client: self.client.with_access(Arc::new(session)),
             url: format!("{scheme}://{host}/v2/{name}"),
-            image: reference.to_string(),
+            image,
             place: format!("{host}/{name}"),
+            intent,
             progress,
-        };
-        let named = repository.named(reference)?;
-        Image::read(reference, named, &repository)
+        })
     }
 }
 
@@ -78,8 +115,8 @@ fn is_plain(host: &str, settings: &Settings) -> bool {
     is_loopback(name) || settings.insecure.iter().any(|named| named == host)
 }
 
-/// One repository, as documents and layers are fetched from it.
-struct Repository<'a> {
+/// One repository, as documents and layers are fetched from it and sent to it.
+pub(super) struct Repository<'a> {
     client: Client,
     /// `https://registry.example/v2/team/system`
     url: String,
@@ -87,12 +124,13 @@ struct Repository<'a> {
     image: String,
     /// Registry and name, for messages.
     place: String,
+    intent: Intent,
     progress: &'a dyn Progress,
 }
 
 impl Repository<'_> {
     /// What tag or digest name: manifest or index, which is in the cache then.
-    fn named(&self, reference: &Reference) -> Result<Descriptor, Error> {
+    pub(super) fn named(&self, reference: &Reference) -> Result<Descriptor, Error> {
         if let Some(digest) = reference.digest {
             let cached = self.client.cache().document(&digest, MANIFEST_MAX);
             if let Some(bytes) = cached.map_err(|error| self.failed(error))? {
@@ -193,15 +231,15 @@ impl Store for Repository<'_> {
         Blob::new(&cached.file, 0, cached.size, &self.place).bytes(&name, limit)
     }
 
-    fn layers(&self, descriptors: &[Descriptor]) -> Result<Vec<Blob>, Error> {
-        let numbered: Vec<(usize, &Descriptor)> = descriptors.iter().enumerate().collect();
-        in_parallel(&numbered, |(index, descriptor), stop| {
-            let name = format!("layer {} of {}", index + 1, self.image);
-            let request = self.request(descriptor, name)?;
-            let cached = self.client.fetch_unless(&request, self.progress, stop);
-            let cached = cached.map_err(|error| self.failed(error))?;
-            Ok(Blob::new(&cached.file, 0, cached.size, &self.place))
-        })
+    fn blob(&self, descriptor: &Descriptor, name: &str, stop: &AtomicBool) -> Result<Blob, Error> {
+        let request = self.request(descriptor, format!("{name} of {}", self.image))?;
+        let cached = self.client.fetch_unless(&request, self.progress, stop);
+        let cached = cached.map_err(|error| self.failed(error))?;
+        Ok(Blob::new(&cached.file, 0, cached.size, &self.place))
+    }
+
+    fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>, Error> {
+        Ok(self.known_referrers(subject)?.manifests)
     }
 
     /// Whatever comes out of the cache was hashed.

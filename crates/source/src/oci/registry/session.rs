@@ -16,6 +16,13 @@ use crate::oci::media_type::{INDEXES, MANIFESTS};
 /// The most that is read of an answer with a token, in bytes.
 const TOKEN_MAX: u64 = 1 << 20;
 
+/// What is wanted of a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Intent {
+    Pull,
+    Push,
+}
+
 /// What is known of how one repository wants to be asked.
 pub(super) struct Session {
     /// Without [`Access`] of its own: asks for tokens.
@@ -23,6 +30,7 @@ pub(super) struct Session {
     settings: Settings,
     host: String,
     name: String,
+    intent: Intent,
     accept: String,
     /// Value of the `Authorization` header that was last good enough.
     header: Mutex<Option<Zeroizing<String>>>,
@@ -52,12 +60,18 @@ struct Token {
 }
 
 impl Session {
-    pub(super) fn new(client: &Client, settings: &Settings, host: &str, name: &str) -> Self {
+    pub(super) fn new(
+        client: &Client,
+        settings: &Settings,
+        (host, name): (&str, &str),
+        intent: Intent,
+    ) -> Self {
         Self {
             client: client.clone(),
             settings: settings.clone(),
             host: host.to_owned(),
             name: name.to_owned(),
+            intent,
             accept: [MANIFESTS, INDEXES].concat().join(", "),
             header: Mutex::new(None),
         }
@@ -89,8 +103,13 @@ impl Session {
                 return Err(self.failed(LoginError::Realm(shown)));
             }
         };
-        let scope = format!("repository:{}:pull", self.name);
-        let scope = challenge.get("scope").unwrap_or(&scope);
+        // A look at what is there is answered with less than is needed to send what is not.
+        let (own, said) = match self.intent {
+            Intent::Pull => ("pull", challenge.get("scope")),
+            Intent::Push => ("pull,push", None),
+        };
+        let own = format!("repository:{}:{own}", self.name);
+        let scope = said.unwrap_or(&own);
         let service = challenge.get("service").unwrap_or(&self.host);
         let login = self.login()?;
         let asking = |header| {
@@ -177,6 +196,9 @@ impl Access for Session {
     }
 
     fn advice(&self, status: Option<u16>) -> &'static str {
+        if let (Intent::Push, Some(status)) = (self.intent, status) {
+            return advice_on_pushing(status);
+        }
         match status {
             None => {
                 "check the registry's name, this machine's clock, and that the package \
@@ -190,6 +212,56 @@ impl Access for Session {
             Some(500..=599) => "try later",
             Some(_) => "check that this is a container registry",
         }
+    }
+}
+
+/// What to do when a registry does not take something.
+fn advice_on_pushing(status: u16) -> &'static str {
+    match status {
+        301..=308 => "check the registry's name: another address answers for it",
+        401 => "log in with 'docker login' or 'podman login' as somebody who may write there",
+        403 => {
+            "this login may not write there; log in as somebody who may, or have the repository made \
+             first"
+        }
+        404 => "check registry and name; some registries want the repository to be made first",
+        405 => {
+            "what answers takes no images: check the registry's name, and that it may be written to"
+        }
+        413 => {
+            "this is larger than the registry, or a proxy in front of it, takes: have the limit raised"
+        }
+        429 => "the registry answers no more for now: try later, or log in",
+        507 => "the registry's disk is full",
+        500..=599 => "try later; its disk may be full",
+        _ => "check that this is a container registry, and one that knows OCI images",
+    }
+}
+
+/// A place outside of the registry that it wants something to be sent to: no login goes there.
+pub(super) struct Elsewhere {
+    pub(super) plain: bool,
+}
+
+impl Access for Elsewhere {
+    fn authorization(&self) -> Result<Option<Zeroizing<String>>, fetch::Error> {
+        Ok(None)
+    }
+
+    fn challenged(&self, _: Option<&str>, _: &[String]) -> Result<bool, fetch::Error> {
+        Ok(false)
+    }
+
+    fn accept(&self) -> &str {
+        "*/*"
+    }
+
+    fn takes_plain_http(&self) -> bool {
+        self.plain
+    }
+
+    fn advice(&self, _: Option<u16>) -> &'static str {
+        "the registry wants it to be sent there: ask whoever runs it"
     }
 }
 
