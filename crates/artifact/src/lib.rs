@@ -5,4 +5,5 @@ pub mod initrd;
 pub mod oci;
 pub mod recovery;
 pub mod sbom;
+pub mod toolbox;
 pub mod uki;

@@ -1,11 +1,9 @@
-//! A tree as a compressed layer, with the digests that name it.
+//! A compressed layer, with the digests that name it.
 
 use std::io::{self, Write};
 
+use super::{Difference, Error, tar};
 use sha2::{Digest, Sha256};
-use source::tree::Tree;
-
-use super::{Error, tar};
 
 /// How a layer is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +27,9 @@ pub struct Layer {
     pub diff_id: [u8; 32],
 }
 
-/// Writes a tree as a layer. No file is younger than `epoch`, seconds since 1970.
+/// Writes a layer. No file is younger than `epoch`, seconds since 1970.
 pub fn write(
-    tree: &Tree,
+    content: &Difference,
     compression: Compression,
     epoch: u32,
     out: &mut dyn Write,
@@ -42,14 +40,14 @@ pub fn write(
             let level = flate2::Compression::new(level);
             // Neither name nor time goes into the header.
             let mut encoder = flate2::write::GzEncoder::new(&mut out, level);
-            let diff_id = stream(tree, epoch, &mut encoder)?;
+            let diff_id = stream(content, epoch, &mut encoder)?;
             encoder.finish()?;
             (diff_id, "application/vnd.oci.image.layer.v1.tar+gzip")
         }
         Compression::Zstd(level) => {
             let mut encoder = zstd::Encoder::new(&mut out, level)?;
             encoder.include_checksum(true)?;
-            let diff_id = stream(tree, epoch, &mut encoder)?;
+            let diff_id = stream(content, epoch, &mut encoder)?;
             encoder.finish()?;
             (diff_id, "application/vnd.oci.image.layer.v1.tar+zstd")
         }
@@ -63,21 +61,21 @@ pub fn write(
     })
 }
 
-fn stream(tree: &Tree, epoch: u32, out: &mut dyn Write) -> Result<[u8; 32], Error> {
+fn stream(content: &Difference, epoch: u32, out: &mut dyn Write) -> Result<[u8; 32], Error> {
     let mut out = Hashed::new(out);
-    tar::write(tree, epoch, &mut out)?;
+    tar::write(content, epoch, &mut out)?;
     Ok(out.finish().0)
 }
 
 /// A writer that takes the digest of what goes through it.
-struct Hashed<'a> {
+pub(super) struct Hashed<'a> {
     out: &'a mut dyn Write,
     hash: Sha256,
     size: u64,
 }
 
 impl<'a> Hashed<'a> {
-    fn new(out: &'a mut dyn Write) -> Self {
+    pub(super) fn new(out: &'a mut dyn Write) -> Self {
         Self {
             out,
             hash: Sha256::new(),
@@ -85,7 +83,8 @@ impl<'a> Hashed<'a> {
         }
     }
 
-    fn finish(self) -> ([u8; 32], u64) {
+    /// The SHA-256 and the number of the bytes.
+    pub(super) fn finish(self) -> ([u8; 32], u64) {
         (self.hash.finalize().into(), self.size)
     }
 }

@@ -5,10 +5,9 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use source::tree::Tree;
 
 use super::document::{self, Descriptor, Settings};
-use super::{Compression, Error, Layer, layer};
+use super::{Compression, Difference, Error, Layer, layer};
 
 /// A layout that is being written. Blobs come first; nothing names them before [`Layout::finish`].
 #[derive(Debug)]
@@ -29,10 +28,10 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Writes a tree as a layer. No file in it is younger than `epoch`, seconds since 1970.
+    /// Writes a layer. No file in it is younger than `epoch`, seconds since 1970.
     pub fn add_layer(
         &self,
-        tree: &Tree,
+        content: &Difference,
         compression: Compression,
         epoch: u32,
     ) -> Result<Layer, Error> {
@@ -40,7 +39,7 @@ impl Layout {
         let part = self.folder.join("blobs/layer.part");
         let file = File::create(&part).map_err(failed("making", &part))?;
         let mut file = BufWriter::new(file);
-        let layer = layer::write(tree, compression, epoch, &mut file)?;
+        let layer = layer::write(content, compression, epoch, &mut file)?;
         file.flush().map_err(failed("writing", &part))?;
         let name = self.blob(&layer.digest);
         fs::rename(&part, &name).map_err(failed("renaming", &part))?;

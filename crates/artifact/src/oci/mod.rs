@@ -1,11 +1,13 @@
 //! Container images, written: a tree becomes a layer, layers and a configuration become an image in
 //! an OCI layout (image-spec 1.1).
 //!
-//! In order: `tar` writes a tree as a tar stream; [`layer`] compresses it and takes its digests;
+//! In order: [`difference`] finds what one tree has over another; `tar` writes that as a tar stream;
+//! [`layer`] compresses it and takes its digests;
 //! [`document`] are the JSON documents; [`Layout`] puts all of it into a folder, or a tar of one.
 //!
 //! Same inputs, same bytes: no clock, no order of a file system, one thread per layer.
 
+mod difference;
 pub mod document;
 pub mod layer;
 mod layout;
@@ -13,6 +15,7 @@ mod tar;
 #[cfg(test)]
 mod tests;
 
+pub use difference::{Difference, difference};
 pub use layer::{Compression, Layer};
 pub use layout::Layout;
 

@@ -2,14 +2,15 @@
 //! what does not fit into them.
 //!
 //! Parents come before what is in them and files before their further names, as whoever unpacks
-//! needs it: directories; links, devices and pipes; files, as their contents are read; hard links.
+//! needs it: directories; whiteouts; links, devices and pipes; files, as their contents are read;
+//! hard links.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
-use source::tree::{Kind, Metadata, Node, NodeId, Tree};
+use source::tree::{Kind, Metadata, Node, NodeId};
 
-use super::Error;
+use super::{Difference, Error};
 
 /// Longest name and link target in a ustar header, in bytes.
 const NAME: usize = 100;
@@ -25,7 +26,8 @@ const BLOCK: usize = 512;
 
 /// Writes the stream with its end. No file is younger than `epoch`, seconds since 1970. Sockets
 /// have no place in a tar, and are left out.
-pub(super) fn write(tree: &Tree, epoch: u32, out: &mut dyn Write) -> Result<(), Error> {
+pub(super) fn write(layer: &Difference, epoch: u32, out: &mut dyn Write) -> Result<(), Error> {
+    let tree = &layer.tree;
     let mut names: BTreeMap<NodeId, Vec<&[u8]>> = BTreeMap::new();
     for (path, id, _) in tree.iter() {
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
@@ -42,6 +44,13 @@ pub(super) fn write(tree: &Tree, epoch: u32, out: &mut dyn Write) -> Result<(), 
         // The root's own entry gives the root its owner and mode.
         let path = if path.is_empty() { b"." } else { path };
         stream.header(&[path, b"/"].concat(), node, 0, None)?;
+    }
+    for path in &layer.removed {
+        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
+        let folder = &path[..path.len() - name.len()];
+        let place = [folder, WHITEOUT, name].concat();
+        let plain = Metadata::root(0o644);
+        stream.entry(&place, &plain, b'0', 0, None, (0, 0))?;
     }
     for (id, all) in &names {
         let node = tree.node(*id);

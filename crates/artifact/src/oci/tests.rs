@@ -64,10 +64,10 @@ fn every_kind_comes_back_from_either_compression() {
     let expected = dump_with_contents(&expected).unwrap();
     for compression in [Compression::Gzip(6), Compression::Zstd(3)] {
         let mut bytes = Vec::new();
-        let layer = layer::write(&tree(), compression, EPOCH, &mut bytes).unwrap();
+        let layer = layer::write(&tree().into(), compression, EPOCH, &mut bytes).unwrap();
         assert_eq!(layer.size, bytes.len() as u64);
         let mut again = Vec::new();
-        layer::write(&tree(), compression, EPOCH, &mut again).unwrap();
+        layer::write(&tree().into(), compression, EPOCH, &mut again).unwrap();
         assert_eq!(bytes, again);
         let mut read = Tree::new();
         read.add_layer(Arc::new(TarBytes {
@@ -93,7 +93,7 @@ fn a_layout_is_an_image_with_its_settings() {
         labels: BTreeMap::from([("org.opencontainers.image.title".to_owned(), "x".to_owned())]),
     };
     let layer = layout
-        .add_layer(&tree(), Compression::Zstd(3), EPOCH)
+        .add_layer(&tree().into(), Compression::Zstd(3), EPOCH)
         .unwrap();
     let written = layout.add_image("1.4", &settings, &[layer]).unwrap();
     layout.finish().unwrap();
@@ -117,10 +117,72 @@ fn a_layout_is_an_image_with_its_settings() {
 fn a_file_that_would_take_others_away_is_refused() {
     let mut tree = Tree::new();
     tree.add_file("etc/.wh.hosts", &b""[..], 0o644).unwrap();
-    let error = layer::write(&tree, Compression::Gzip(1), 0, &mut Vec::new()).unwrap_err();
+    let error = layer::write(&tree.into(), Compression::Gzip(1), 0, &mut Vec::new()).unwrap_err();
     assert!(
         error
             .to_string()
             .contains("etc/.wh.hosts has the name of a whiteout")
     );
+}
+
+/// `base` and what it is to become, and that the layer between them makes it so.
+fn becomes(base: &Tree, wanted: &Tree) -> Difference {
+    let between = difference(base, wanted).unwrap();
+    let mut bytes = Vec::new();
+    layer::write(&between, Compression::Gzip(1), EPOCH, &mut bytes).unwrap();
+    let mut merged = base.clone();
+    merged
+        .add_layer(Arc::new(TarBytes {
+            name: "difference".to_owned(),
+            bytes: bytes.into(),
+            kind: LayerKind::Oci,
+        }))
+        .unwrap();
+    assert_eq!(
+        dump_with_contents(&merged).unwrap(),
+        dump_with_contents(wanted).unwrap()
+    );
+    between
+}
+
+#[test]
+fn a_difference_makes_one_tree_of_the_other() {
+    let mut base = tree();
+    base.clamp_mtimes(i64::from(EPOCH));
+    let mut wanted = base.clone();
+    wanted
+        .add_file("etc/hosts", &b"::1 localhost\n"[..], 0o644)
+        .unwrap();
+    wanted.remove("null");
+    wanted.remove("d".repeat(120));
+    wanted.add_dir("etc", 0o755).unwrap();
+    wanted.add_file("new/file", &b"x"[..], 0o600).unwrap();
+    wanted
+        .add_file("long", &b"no link any more"[..], 0o600)
+        .unwrap();
+    wanted.link("short", "another-name").unwrap();
+    let between = becomes(&base, &wanted);
+    let mut removed = between.removed.clone();
+    removed.sort();
+    assert_eq!(removed, ["d".repeat(120).into_bytes(), b"null".to_vec()]);
+    let paths: Vec<&[u8]> = between.tree.iter().map(|(path, _, _)| path).collect();
+    let expected = [
+        "",
+        // Once the file of etc/hosts, too.
+        "a-link",
+        "another-name",
+        "etc",
+        "etc/hosts",
+        "long",
+        "new",
+        "new/file",
+        "short",
+    ];
+    assert_eq!(paths, expected.map(str::as_bytes));
+}
+
+#[test]
+fn equal_trees_differ_in_nothing() {
+    let between = becomes(&tree(), &tree());
+    assert_eq!((between.tree.totals().paths, between.removed.len()), (1, 0));
 }

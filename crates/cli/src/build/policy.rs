@@ -111,6 +111,7 @@ mod tests {
             image: Vec::new(),
             modules: String::new(),
             config: config.map(source::kernel::Config::parse),
+            config_path: None,
         }
     }
 

@@ -6,6 +6,8 @@
 
 mod database;
 
+use serde::{Deserialize, Serialize};
+
 use crate::alpine::Apk;
 use crate::alpine::fields::Fields;
 use crate::debian::{Deb, Stanza};
@@ -13,7 +15,8 @@ use crate::debian::{Deb, Stanza};
 pub use database::{Error, installed};
 
 /// One package.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Component {
     /// Whose package it is.
     pub ecosystem: Ecosystem,
@@ -32,7 +35,8 @@ pub struct Component {
 }
 
 /// Whose packages they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Ecosystem {
     /// Debian and those after it: `.deb`.
     Debian,

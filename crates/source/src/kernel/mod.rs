@@ -47,6 +47,8 @@ pub struct Kernel {
     pub modules: String,
     /// Its configuration, when it lies beside it.
     pub config: Option<Config>,
+    /// Path of that in the tree.
+    pub config_path: Option<String>,
 }
 
 /// Why there is no kernel, or none with its modules.
@@ -170,6 +172,7 @@ impl Kernel {
             image,
             modules,
             config,
+            config_path,
         })
     }
 
