@@ -1,12 +1,13 @@
 //! From the configured sources to trees.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use artifact::toolbox::Toolbox;
 use contract::manifest;
 use source::debian::{self, Archive, Deb, Index, Keyring, Wanted};
 use source::directory;
@@ -20,7 +21,8 @@ use super::alpine::OpenAlpine;
 use super::container::{self, Containers};
 use super::lock::Lock;
 use super::plan::Plan;
-use super::{add, recovery, root};
+use super::toolbox::{self, Materials};
+use super::{add, date, recovery, root};
 use crate::clock;
 use crate::config::{Follow, Recovery, Source, SourceKind};
 use crate::exit::{Code, Failure, WithCode};
@@ -77,7 +79,11 @@ pub fn gather(plan: &Plan, lock: &mut Lock, progress: &Progress) -> anyhow::Resu
         lock: RefCell::new(lock),
         taken: RefCell::default(),
         recovery: &plan.config.recovery,
+        toolbox: OnceCell::new(),
     };
+    if plan.needs_toolbox() && !plan.composes_toolbox() {
+        supply.offer(toolbox::here()?);
+    }
     let merge = |names: (&str, &str), base: Tree, sources: &[Source]| {
         merge(names, base, sources, &supply, progress)
     };
@@ -100,16 +106,36 @@ pub fn gather(plan: &Plan, lock: &mut Lock, progress: &Progress) -> anyhow::Resu
         Tree::new(),
         &config.kernel.source,
     )?;
-    supply.taken.borrow_mut().program = None;
-    let (mut root, in_root) = merge(("root", "root.source"), base, &config.root.source)?;
-    add::apply(&mut root, &config.root.add)?;
-    let program = supply.taken.borrow_mut().program.take();
     let (stub, in_stub) = merge(("stub", "uki.stub"), Tree::new(), &config.uki.stub)?;
-    let mut components = vec![("kernel", in_kernel), ("root", in_root), ("stub", in_stub)];
+    let mut components = vec![("kernel", in_kernel), ("stub", in_stub)];
     let firmware = firmware.map(|(tree, packages)| {
         components.push(("firmware", packages));
         tree
     });
+    if plan.composes_toolbox() {
+        let (base, _) = merge(
+            ("toolbox", "toolbox.base"),
+            Tree::new(),
+            &config.toolbox.base,
+        )?;
+        let trees = [&kernel, &stub, &base].into_iter().chain(&firmware);
+        let materials = Materials {
+            date: plan.epoch.unwrap_or_else(|| date::newest(trees)),
+            kernel: &kernel,
+            firmware: firmware.as_ref(),
+            stub: &stub,
+            base,
+            packages: (components.iter())
+                .map(|(name, packages)| ((*name).to_owned(), packages.clone()))
+                .collect(),
+        };
+        supply.offer(toolbox::compose(plan, materials)?);
+    }
+    supply.taken.borrow_mut().program = None;
+    let (mut root, in_root) = merge(("root", "root.source"), base, &config.root.source)?;
+    add::apply(&mut root, &config.root.add)?;
+    let program = supply.taken.borrow_mut().program.take();
+    components.insert(1, ("root", in_root));
     Ok(Inputs {
         kernel,
         firmware,
@@ -146,6 +172,15 @@ struct Supply<'a> {
     /// What the sources say of what they bring.
     taken: RefCell<Taken>,
     recovery: &'a Recovery,
+    /// The toolbox, once what it is made of is there.
+    toolbox: OnceCell<Toolbox>,
+}
+
+impl Supply<'_> {
+    fn offer(&self, toolbox: Toolbox) {
+        // Called once.
+        let _ = self.toolbox.set(toolbox);
+    }
 }
 
 /// What sources say of what they bring, beside their files.
@@ -268,7 +303,7 @@ fn merge(
     let step = progress.step(name);
     let mut layers = 0;
     for (index, source) in sources.iter().enumerate() {
-        layers += add(&mut tree, source, supply, &step)
+        layers += add(&mut tree, (name, source), supply, &step)
             .with_context(|| format!("{key}, entry {}, cannot be taken in", index + 1))?;
     }
     let totals = tree.totals();
@@ -287,10 +322,10 @@ fn merge(
     Ok((tree, components))
 }
 
-/// Adds one source; returns how many layers it has.
+/// Adds one source of the tree of that name; returns how many layers it has.
 fn add(
     tree: &mut Tree,
-    source: &Source,
+    (name, source): (&str, &Source),
     supply: &Supply<'_>,
     step: &Step,
 ) -> anyhow::Result<usize> {
@@ -305,6 +340,21 @@ fn add(
             let layers = packages.len();
             supply.taken.borrow_mut().components.extend(packages);
             Ok(layers)
+        }
+        (SourceKind::Toolbox, _) => {
+            let toolbox = supply
+                .toolbox
+                .get()
+                .with_context(|| {
+                    format!("this sealboot runs in no toolbox that could bring {name}: name its packages")
+                })
+                .code(Code::Usage)?;
+            let packages = toolbox.contents.packages.get(name);
+            let mut taken = supply.taken.borrow_mut();
+            taken
+                .components
+                .extend(packages.into_iter().flatten().cloned());
+            toolbox::add(tree, name, toolbox)
         }
         (SourceKind::Image(reference), _) => {
             let mut lock = supply.lock.borrow_mut();

@@ -20,6 +20,7 @@ mod recovery;
 mod release;
 mod root;
 mod staging;
+mod toolbox;
 
 use source::debian::from_apt_sources;
 

@@ -19,7 +19,7 @@ use crate::exit::{Code, Failure, WithCode};
 use crate::progress::Progress;
 
 /// The largest systemd-stub that is read, in bytes; Debian's has 100 KiB.
-const MOST_STUB: u64 = 16 << 20;
+pub const MOST_STUB: u64 = 16 << 20;
 
 /// Where packages keep firmware: with a merged `usr`, and before that.
 const FIRMWARE: [&str; 2] = ["usr/lib/firmware", "lib/firmware"];

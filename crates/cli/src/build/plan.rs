@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use contract::boot;
 use contract::recovery::Console;
 
+use super::toolbox;
 use crate::args;
 use crate::config::{Config, Recovery, Source, SourceKind};
 
@@ -54,6 +55,27 @@ impl Plan {
         ]
     }
 
+    /// Every source that a build asks for, the toolbox's own among them.
+    fn asked(&self) -> impl Iterator<Item = &Source> {
+        let base = match self.composes_toolbox() {
+            true => &self.config.toolbox.base[..],
+            false => &[],
+        };
+        let named = self.sources().into_iter().flat_map(|(_, list)| list);
+        named.chain(base)
+    }
+
+    /// Whether any source is the toolbox.
+    pub fn needs_toolbox(&self) -> bool {
+        let mut all = self.sources().into_iter().flat_map(|(_, list)| list);
+        all.any(|source| source.toolbox)
+    }
+
+    /// Whether it is put together here, from this configuration; else this is one.
+    pub fn composes_toolbox(&self) -> bool {
+        self.needs_toolbox() && !toolbox::is_here()
+    }
+
     /// Whether any source is the recovery system.
     fn has_recovery(&self) -> bool {
         let mut all = self.sources().into_iter().flat_map(|(_, list)| list);
@@ -62,21 +84,18 @@ impl Plan {
 
     /// Whether any source is an image in a registry.
     pub fn needs_registry(&self) -> bool {
-        let all = self.sources().into_iter().flat_map(|(_, list)| list);
-        all.filter_map(|source| source.image.as_ref())
-            .any(|image| image.is_remote())
+        let mut images = self.asked().filter_map(|source| source.image.as_ref());
+        images.any(|image| image.is_remote())
     }
 
     /// Whether any source needs Debian's archive.
     pub fn needs_debian(&self) -> bool {
-        let mut all = self.sources().into_iter().flat_map(|(_, list)| list);
-        all.any(Source::needs_debian)
+        self.asked().any(Source::needs_debian)
     }
 
     /// Whether any source needs Alpine's archive.
     pub fn needs_alpine(&self) -> bool {
-        let mut all = self.sources().into_iter().flat_map(|(_, list)| list);
-        all.any(Source::needs_alpine)
+        self.asked().any(Source::needs_alpine)
     }
 }
 
@@ -136,6 +155,10 @@ impl fmt::Display for Plan {
             };
             row(name, &list)?;
         }
+        if self.composes_toolbox() {
+            let base: Vec<String> = config.toolbox.base.iter().map(describe).collect();
+            row("toolbox", &format!("over {}", base.join(", then ")))?;
+        }
         if self.has_recovery() {
             row("recovery", &offers(&config.recovery))?;
         }
@@ -192,6 +215,7 @@ fn describe(source: &Source) -> String {
     };
     match source.kind() {
         Ok(SourceKind::Recovery) => "sealboot's recovery system".to_owned(),
+        Ok(SourceKind::Toolbox) => "sealboot's toolbox".to_owned(),
         Ok(SourceKind::Image(image)) => image.to_string(),
         Ok(SourceKind::Debian(names, _, without)) => packages("Debian", names, without),
         Ok(SourceKind::Alpine(names, _, without)) => packages("Alpine", names, without),

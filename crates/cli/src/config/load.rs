@@ -3,8 +3,11 @@
 
 use std::path::Path;
 
+use artifact::toolbox::DEFAULTS;
+use toml::Table;
+
 use super::mistake::{Wrong, line_of, line_of_key, nearest, plain};
-use super::{Config, Source};
+use super::{Config, Source, defaults};
 
 /// The name looked for when `--config` is not given.
 pub const FILE_NAME: &str = "sealboot.toml";
@@ -16,20 +19,23 @@ const MOST_FREE: u64 = 1 << 20;
 /// built-in one.
 pub fn load(path: Option<&Path>) -> anyhow::Result<Config> {
     let default = Path::new(FILE_NAME);
-    let path = match path {
-        Some(path) => path,
-        // Whatever has the name is meant, even what cannot be read: only nothing is nothing.
-        None if default.symlink_metadata().is_ok() => default,
-        None => return parse("", "the built-in configuration", Path::new("")).map_err(Into::into),
+    // Whatever has the name is meant, even what cannot be read: only nothing is nothing.
+    let path = path.or(default.symlink_metadata().is_ok().then_some(default));
+    let below = defaults::here()?;
+    let Some(path) = path else {
+        let name = "the built-in configuration";
+        return Ok(parse_over(&below, "", name, Path::new(""))?);
     };
     let text = std::fs::read_to_string(path)
         .map_err(|e| anyhow::anyhow!("the configuration {} cannot be read: {e}", path.display()))?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    Ok(parse(&text, &path.display().to_string(), folder)?)
+    let name = path.display().to_string();
+    Ok(parse_over(&below, &text, &name, folder)?)
 }
 
-/// Reads `text`; `file` is its name in messages, `folder` where relative paths start.
-pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Config, Wrong> {
+/// Reads `text`; `file` is its name in messages, `folder` where relative paths start. What it
+/// does not say is in `below`, and what is not there either is built in.
+fn parse_over(below: &Table, text: &str, file: &str, folder: &Path) -> Result<Config, Wrong> {
     let mut config: Config = toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(0, |span| line_of(text, span.start));
         let what = plain(error.message().trim_end());
@@ -40,6 +46,14 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Config, Wrong> {
             what,
         }
     })?;
+    if !below.is_empty() {
+        config = defaults::complete(below, text).map_err(|error| Wrong {
+            file: DEFAULTS.to_owned(),
+            line: 0,
+            what: plain(error.message().trim_end()),
+            hint: None,
+        })?;
+    }
     for source in sources(&mut config) {
         source.anchor(folder);
     }
@@ -85,6 +99,7 @@ pub fn sources(config: &mut Config) -> impl Iterator<Item = &mut Source> {
         kernel,
         firmware,
         root,
+        toolbox,
         uki,
         ..
     } = config;
@@ -92,6 +107,7 @@ pub fn sources(config: &mut Config) -> impl Iterator<Item = &mut Source> {
         &mut kernel.source,
         &mut firmware.source,
         &mut root.source,
+        &mut toolbox.base,
         &mut uki.stub,
     ]
     .into_iter()
@@ -104,6 +120,7 @@ fn check(config: &mut Config) -> Option<(&'static str, String)> {
         ("kernel.source", &config.kernel.source),
         ("firmware.source", &config.firmware.source),
         ("root.source", &config.root.source),
+        ("toolbox.base", &config.toolbox.base),
         ("uki.stub", &config.uki.stub),
     ] {
         for (index, source) in list.iter().enumerate() {
@@ -261,6 +278,10 @@ fn is_os_release_id(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &str, file: &str, folder: &Path) -> Result<Config, Wrong> {
+        parse_over(&Table::new(), text, file, folder)
+    }
 
     fn wrong(text: &str) -> String {
         parse(text, "sealboot.toml", Path::new(""))

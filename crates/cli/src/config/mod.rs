@@ -2,15 +2,18 @@
 //! empty file, or none, is the built-in release.
 
 mod add;
+mod defaults;
 mod load;
 mod mistake;
 mod recovery;
 mod source;
+mod toolbox;
 
 pub use add::Add;
 pub use load::{FILE_NAME, load, print, sources};
 pub use recovery::Recovery;
 pub use source::{Follow, Source, SourceKind};
+pub use toolbox::Toolbox;
 
 use std::path::PathBuf;
 
@@ -40,6 +43,8 @@ pub struct Config {
     pub root: Root,
     /// The recovery system, where a source says `recovery = true`.
     pub recovery: Recovery,
+    /// The toolbox, where a source says `toolbox = true`, and for `sealboot oci build`.
+    pub toolbox: Toolbox,
     /// Initrd.
     pub initrd: Initrd,
     /// Unified Kernel Image.
@@ -240,6 +245,7 @@ impl Default for Config {
             firmware: Firmware::default(),
             root: Root::default(),
             recovery: Recovery::default(),
+            toolbox: Toolbox::default(),
             initrd: Initrd::default(),
             uki: Uki::default(),
             image: Image::default(),

@@ -6,7 +6,7 @@ use ::source::oci::Reference;
 use serde::{Deserialize, Serialize};
 use source::alpine::Relation;
 
-/// One source: exactly one of `recovery`, `image`, `debian`, `deb`, `alpine`, `apk`, `tar`,
+/// One source: exactly one of `recovery`, `toolbox`, `image`, `debian`, `deb`, `alpine`, `apk`, `tar`,
 /// `directory` is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -14,6 +14,11 @@ pub struct Source {
     /// sealboot's recovery system, as `[recovery]` describes it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recovery: bool,
+    /// sealboot's toolbox: for a root its userland with the `sealboot` command and all that a
+    /// release is made of, as `[toolbox]` describes it. For kernel, firmware and stub those in the
+    /// toolbox that this `sealboot` runs in.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub toolbox: bool,
     /// A container image: `oci://registry/name[:tag][@sha256:…]`, `oci:FOLDER[:tag]`,
     /// `oci-archive:FILE[:tag]`, `docker-archive:FILE[:tag]`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,13 +74,15 @@ impl From<Follow> for source::resolve::Follow {
 }
 
 /// The kinds, for messages.
-const KINDS: &str = "recovery, image, debian, deb, alpine, apk, tar, directory";
+const KINDS: &str = "recovery, toolbox, image, debian, deb, alpine, apk, tar, directory";
 
 /// A checked [`Source`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SourceKind<'a> {
     /// sealboot's recovery system.
     Recovery,
+    /// sealboot's toolbox.
+    Toolbox,
     /// A container image.
     Image(&'a Reference),
     /// Packages of Debian's archive, which dependencies to follow, and names to leave out.
@@ -99,6 +106,22 @@ impl Source {
         Self {
             debian: super::strings(names),
             follow,
+            ..Self::default()
+        }
+    }
+
+    /// Packages of Alpine's archive with all dependencies.
+    pub fn alpine(names: &[&str]) -> Self {
+        Self {
+            alpine: super::strings(names),
+            ..Self::default()
+        }
+    }
+
+    /// sealboot's toolbox.
+    pub fn toolbox() -> Self {
+        Self {
+            toolbox: true,
             ..Self::default()
         }
     }
@@ -129,6 +152,7 @@ impl Source {
         let archive_only = self.follow.is_some() || !self.without.is_empty();
         let kinds = [
             self.recovery.then_some(SourceKind::Recovery),
+            self.toolbox.then_some(SourceKind::Toolbox),
             self.image.as_ref().map(SourceKind::Image),
             (!self.debian.is_empty()).then_some(debian),
             (!self.deb.is_empty()).then_some(SourceKind::Debs(&self.deb)),
