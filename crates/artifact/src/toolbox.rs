@@ -2,7 +2,8 @@
 //! and that is itself the root of a recovery system.
 //!
 //! It is a userland (Alpine's, usually) with one layer over it: the `sealboot` command, and
-//! everything that a release is made of. [`Toolbox`] is that layer as values: composed from trees
+//! everything that a release is made of. Modules and firmware are where a machine has them, too:
+//! there they are images of their own, mounted at the same places. [`Toolbox`] is that layer as values: composed from trees
 //! where a toolbox is made, read from the disk where one is running. The same values give the same
 //! trees, so a release that was built inside has the bytes of one that was built outside.
 //!
@@ -15,6 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use contract::root;
 use serde::{Deserialize, Serialize};
 use source::inventory::Component;
 use source::layer::{Layer, LayerKind, TarBytes};
@@ -28,9 +30,6 @@ pub const DEFAULTS: &str = "usr/share/sealboot/sealboot.toml";
 
 /// The userland, as a tar compressed with gzip: a layer of the image, byte for byte.
 pub const BASE: &str = "usr/share/sealboot/base.tar.gz";
-
-/// Where firmware is.
-pub const FIRMWARE: &str = "usr/lib/firmware";
 
 /// Where systemd-stub is.
 pub const STUB: &str = "usr/lib/systemd/boot/efi/linuxx64.efi.stub";
@@ -143,7 +142,7 @@ impl Toolbox {
     pub fn kernel_tree(&self, modules: &Tree) -> Result<Tree, TreeError> {
         let mut tree = Tree::new();
         self.kernel_files(&mut tree)?;
-        tree.graft(modules_path(&self.contents.kernel), modules)?;
+        tree.graft(root::modules(&self.contents.kernel), modules)?;
         Ok(tree)
     }
 
@@ -162,11 +161,6 @@ impl Toolbox {
         }
         Ok(())
     }
-}
-
-/// Where the modules of a kernel are.
-pub fn modules_path(kernel: &str) -> String {
-    format!("usr/lib/modules/{kernel}")
 }
 
 fn kernel_path(version: &str) -> String {
@@ -224,7 +218,7 @@ mod tests {
         let mut modules = Tree::new();
         modules.add_file("kernel/a.ko", *b"a", 0o644).unwrap();
         let kernel = read.kernel_tree(&modules).unwrap();
-        assert!(kernel.get("usr/lib/modules/6.12/kernel/a.ko").is_some());
+        assert!(kernel.get("lib/modules/6.12/kernel/a.ko").is_some());
         assert!(kernel.get("boot/config-6.12").is_some());
     }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit;
-pub use oci::{OciCopy, OciVerb};
+pub use oci::{OciBuild, OciCopy, OciVerb};
 pub use run::{Bus, Forward, Network, Run, Tamper};
 pub use write::Write;
 
@@ -55,7 +55,7 @@ pub enum Verb {
     Inspect(Inspect),
     /// Check a release, a disk or any file of them against the owner's certificate
     Verify(Verify),
-    /// Copy container images and releases from and to registries
+    /// Make the toolbox's image; copy images and releases from and to registries
     #[command(subcommand)]
     Oci(OciVerb),
     /// Say what this machine runs: release, Secure Boot state, images and their root hashes

@@ -14,6 +14,9 @@ pub enum Compression {
     Zstd(i32),
 }
 
+/// Media type of a tar compressed with gzip.
+const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
 /// A layer that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layer {
@@ -42,7 +45,7 @@ pub fn write(
             let mut encoder = flate2::write::GzEncoder::new(&mut out, level);
             let diff_id = stream(content, epoch, &mut encoder)?;
             encoder.finish()?;
-            (diff_id, "application/vnd.oci.image.layer.v1.tar+gzip")
+            (diff_id, GZIP)
         }
         Compression::Zstd(level) => {
             let mut encoder = zstd::Encoder::new(&mut out, level)?;
@@ -58,6 +61,19 @@ pub fn write(
         digest,
         size,
         diff_id,
+    })
+}
+
+/// What to call a layer that is written already.
+pub(super) fn of_gzip(bytes: &[u8]) -> Result<Layer, Error> {
+    let mut nowhere = io::sink();
+    let mut inside = Hashed::new(&mut nowhere);
+    io::copy(&mut flate2::read::GzDecoder::new(bytes), &mut inside)?;
+    Ok(Layer {
+        media_type: GZIP,
+        digest: Sha256::digest(bytes).into(),
+        size: bytes.len() as u64,
+        diff_id: inside.finish().0,
     })
 }
 

@@ -46,6 +46,14 @@ impl Layout {
         Ok(layer)
     }
 
+    /// Takes a layer that is written already: a tar compressed with gzip.
+    pub fn add_gzip(&self, bytes: &[u8]) -> Result<Layer, Error> {
+        let layer = layer::of_gzip(bytes)?;
+        let path = self.blob(&layer.digest);
+        fs::write(&path, bytes).map_err(failed("writing", &path))?;
+        Ok(layer)
+    }
+
     /// Writes the image of these layers, lowest first, under a tag.
     pub fn add_image(
         &mut self,

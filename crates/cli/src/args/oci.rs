@@ -1,4 +1,4 @@
-//! `sealboot oci …`: images from and to registries.
+//! `sealboot oci …`: the toolbox's image; images from and to registries.
 
 use std::path::PathBuf;
 
@@ -17,6 +17,9 @@ them. Logins are those of docker and podman.";
 /// `sealboot oci …`
 #[derive(Debug, Subcommand)]
 pub enum OciVerb {
+    /// Make the toolbox: a container image that builds releases with nothing else, and that boots as
+    /// the recovery system
+    Build(OciBuild),
     /// Send an image to a registry
     #[command(after_long_help = AFTER_HELP)]
     Push(OciCopy),
@@ -41,4 +44,25 @@ pub struct OciCopy {
     /// [default: $XDG_CACHE_HOME/sealboot, ~/.cache/sealboot, else cache]
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
+}
+
+/// `sealboot oci build`
+#[derive(Args, Debug)]
+pub struct OciBuild {
+    /// Where the image goes: a folder, a file or a registry, named as for push and pull
+    #[arg(value_name = "TO", default_value = "oci:toolbox")]
+    pub to: String,
+    /// Configuration; sealboot.toml here when there is one, else the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of downloads, checked again at every use
+    /// [default: $XDG_CACHE_HOME/sealboot, ~/.cache/sealboot, else cache]
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// Use no network: only what is in the cache
+    #[arg(long)]
+    pub offline: bool,
+    /// Ask registries again what the tags in sealboot.lock stand for
+    #[arg(long, conflicts_with = "offline")]
+    pub update: bool,
 }

@@ -1,7 +1,7 @@
 //! Container images as sources: registries, logins, exit codes.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use contract::manifest;
 use source::fetch;
@@ -21,12 +21,10 @@ pub struct Containers {
 impl Containers {
     /// Nothing is asked, and no login is read, before an image is wanted.
     pub fn new(plan: &Plan) -> anyhow::Result<Self> {
-        let settings = settings(&plan.config);
-        let client = plan
+        let registries = plan
             .needs_registry()
-            .then(|| inputs::client(plan))
+            .then(|| registries(&plan.config, &plan.cache, plan.offline))
             .transpose()?;
-        let registries = client.map(|client| Registries::new(client, settings));
         Ok(Self { registries })
     }
 
@@ -44,12 +42,18 @@ impl Containers {
     }
 }
 
-/// Which registries are believed, and with which of this machine's logins.
-pub(crate) fn settings(config: &Config) -> oci::Settings {
-    oci::Settings {
+/// What asks registries: those that the configuration believes, with this machine's logins.
+pub(crate) fn registries(
+    config: &Config,
+    cache: &Path,
+    offline: bool,
+) -> anyhow::Result<Registries> {
+    let settings = oci::Settings {
         insecure: config.oci.insecure.clone(),
         credentials: credentials(),
-    }
+    };
+    let client = inputs::client_with(cache, offline)?;
+    Ok(Registries::new(client, settings))
 }
 
 /// What the manifest says of an image.

@@ -101,18 +101,23 @@ pub fn gather(plan: &Plan, lock: &mut Lock, progress: &Progress) -> anyhow::Resu
             )
         })
         .transpose()?;
-    let (kernel, in_kernel) = merge(
+    let (mut kernel, in_kernel) = merge(
         ("kernel", "kernel.source"),
         Tree::new(),
         &config.kernel.source,
     )?;
     let (stub, in_stub) = merge(("stub", "uki.stub"), Tree::new(), &config.uki.stub)?;
     let mut components = vec![("kernel", in_kernel), ("stub", in_stub)];
-    let firmware = firmware.map(|(tree, packages)| {
+    let mut firmware = firmware.map(|(tree, packages)| {
         components.push(("firmware", packages));
         tree
     });
     if plan.composes_toolbox() {
+        // In the toolbox they are a directory's files: an image has its contents in the order in
+        // which they are read.
+        for tree in [&mut kernel].into_iter().chain(&mut firmware) {
+            tree.load().input_code()?;
+        }
         let (base, _) = merge(
             ("toolbox", "toolbox.base"),
             Tree::new(),

@@ -21,6 +21,7 @@ mod release;
 mod root;
 mod staging;
 mod toolbox;
+pub mod toolbox_image;
 
 use source::debian::from_apt_sources;
 
@@ -38,8 +39,8 @@ use staging::Staging;
 pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()> {
     let mut config = config::load(options.config.as_deref()).code(Code::Usage)?;
     fill_in_mirrors(&mut config);
-    config.policy.execute = Some(config.execute());
     if options.print_config {
+        config.policy.execute = Some(config.execute());
         return output::print(&config::print(&config)?);
     }
     let mut lock = Lock::load(options.config.as_deref())?;

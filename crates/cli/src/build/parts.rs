@@ -118,6 +118,7 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
             progress.say(&format!("  note: root: {line}"));
         }
     }
+    root::uncover(&mut inputs.root, &kernel.version, inputs.firmware.is_some());
     root::complete(&mut inputs.root, &kernel.version, directory).input_code()?;
     images.push((ImageName::Root, inputs.root));
 

@@ -32,10 +32,8 @@ impl Plan {
         if let Some(folder) = &options.keys {
             config.keys.folder = folder.clone();
         }
-        let cache = options
-            .cache
-            .clone()
-            .unwrap_or_else(|| cache_folder(&options.out));
+        let usual = || cache_folder(&options.out);
+        let cache = options.cache.clone().unwrap_or_else(usual);
         Self {
             config,
             out: options.out.clone(),

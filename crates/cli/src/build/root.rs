@@ -30,6 +30,20 @@ pub fn merged_usr(tree: &mut Tree) -> Result<(), Error> {
     Ok(())
 }
 
+/// Takes away what is never seen on a machine: init mounts the images over it. The toolbox, and
+/// container images that were made of a whole system, have a kernel's modules and firmware.
+pub fn uncover(tree: &mut Tree, kernel: &str, firmware: bool) {
+    let firmware = firmware.then(|| contract::root::FIRMWARE.to_owned());
+    for place in [contract::root::modules(kernel)]
+        .into_iter()
+        .chain(firmware)
+    {
+        if let Ok(real) = tree.resolve(place) {
+            tree.remove(real);
+        }
+    }
+}
+
 /// Places that init mounts at, that it starts `directory`'s program in, and that programs expect. What
 /// is there stays as it is.
 pub fn complete(tree: &mut Tree, kernel: &str, directory: &str) -> Result<(), Error> {
@@ -62,6 +76,25 @@ mod tests {
         assert!(tree.get("lib").unwrap().symlink().is_some());
         assert_eq!(tree.get("tmp").unwrap().metadata.mode, 0o1777);
         assert!(tree.get("srv").unwrap().is_directory());
+    }
+
+    #[test]
+    fn what_is_covered_goes() {
+        let mut tree = Tree::new();
+        merged_usr(&mut tree).unwrap();
+        for path in [
+            "lib/modules/6.12/a.ko",
+            "lib/modules/6.1/b.ko",
+            "lib/firmware/c",
+        ] {
+            tree.add_file(path, *b"", 0o644).unwrap();
+        }
+        uncover(&mut tree, "6.12", false);
+        assert!(tree.get("usr/lib/modules/6.12").is_none());
+        assert!(tree.get("usr/lib/modules/6.1/b.ko").is_some());
+        assert!(tree.get("usr/lib/firmware/c").is_some());
+        uncover(&mut tree, "6.12", true);
+        assert!(tree.get("usr/lib/firmware").is_none());
     }
 
     #[test]

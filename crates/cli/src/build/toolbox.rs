@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use artifact::oci::{Compression, layer};
-use artifact::toolbox::{self, CONTENTS, Contents, FIRMWARE, Toolbox};
+use artifact::toolbox::{self, CONTENTS, Contents, Toolbox};
+use contract::root;
 use source::directory::{self, Mounts};
 use source::inventory::Component;
 use source::tree::Tree;
@@ -128,12 +129,14 @@ pub fn add(tree: &mut Tree, part: &str, toolbox: &Toolbox) -> anyhow::Result<usi
     };
     let other = match part {
         "kernel" => {
-            let modules = on_disk(&toolbox::modules_path(&toolbox.contents.kernel))?;
+            let modules = on_disk(&root::modules(&toolbox.contents.kernel))?;
             toolbox.kernel_tree(&modules).input_code()?
         }
         "firmware" => {
             let mut firmware = Tree::new();
-            firmware.graft(FIRMWARE, &on_disk(FIRMWARE)?).input_code()?;
+            firmware
+                .graft(root::FIRMWARE, &on_disk(root::FIRMWARE)?)
+                .input_code()?;
             firmware
         }
         "stub" => toolbox.stub_tree().input_code()?,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use source::oci::{self, Copied, Reference, Registries};
 
 use crate::args::OciCopy;
-use crate::build::{container, inputs, plan};
+use crate::build::{container, plan};
 use crate::config;
 use crate::exit::{Code, WithCode};
 use crate::output;
@@ -59,9 +59,14 @@ fn copy(
     let step = Progress::new(quiet || json).step("copying");
     let copied = oci::copy(registries.as_ref(), from, to, &step).map_err(container::coded)?;
     step.clear();
+    say(&copied, json)
+}
+
+/// Says what came of a copy.
+pub fn say(copied: &Copied, json: bool) -> anyhow::Result<()> {
     match json {
-        true => output::print_json(&Outcome::from(&copied)),
-        false => output::print(&told(&copied)),
+        true => output::print_json(&Outcome::from(copied)),
+        false => output::print(&told(copied)),
     }
 }
 
@@ -70,8 +75,7 @@ fn registries(options: &OciCopy) -> anyhow::Result<Registries> {
     let config = config::load(options.config.as_deref()).code(Code::Usage)?;
     let usual = || plan::cache_folder(Path::new(""));
     let cache = options.cache.clone().unwrap_or_else(usual);
-    let client = inputs::client_with(&cache, false)?;
-    Ok(Registries::new(client, container::settings(&config)))
+    container::registries(&config, &cache, false)
 }
 
 /// The same for programs.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
-use super::{Content, Error, NodeId, Origin, PathProblem, Quoted, Tree};
+use super::{Content, Error, Node, NodeId, Origin, PathProblem, Quoted, Tree};
 
 /// `O_NOFOLLOW | O_NONBLOCK`: neither follow a link nor wait for a pipe that took the file's
 /// place.
@@ -34,6 +35,24 @@ impl Tree {
             }
         }
         self.read_wanted(&wanted, true, visit)
+    }
+
+    /// Takes the contents of all files into memory. Layers are not needed from then on, and files
+    /// are read in the order of their paths, as those of a directory are.
+    pub fn load(&mut self) -> Result<(), Error> {
+        let mut contents: Vec<(NodeId, Arc<[u8]>)> = Vec::new();
+        self.read_contents(&mut |id, _, reader: &mut dyn Read| {
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes).map_err(Error::from_read)?;
+            contents.push((id, bytes.into()));
+            Ok::<_, Error>(())
+        })?;
+        for (id, bytes) in contents {
+            if let Some(node) = self.node_mut(id) {
+                *node = Node::file(node.metadata.clone(), bytes);
+            }
+        }
+        Ok(())
     }
 
     /// The content of the file at exactly this path, which may have at most `limit` bytes.

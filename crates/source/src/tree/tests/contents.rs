@@ -362,3 +362,23 @@ fn sparse_files_have_their_holes() {
         assert!(tree.get("next").is_some(), "{format}");
     }
 }
+
+#[test]
+fn a_tree_in_memory_needs_no_layer_and_is_read_by_path() {
+    let counted = Counted::new("f z zz\nf a aa\nf m mm", "f z zz\nf a aa\nf m mm");
+    let mut tree = Tree::new();
+    tree.add_layer(counted.clone()).unwrap();
+    tree.link("a", "n").unwrap();
+    let before = read_all(&tree).unwrap();
+    assert_eq!(before[0].1, b"zz");
+    tree.load().unwrap();
+    let opened = counted.opened.load(Ordering::Relaxed);
+    let contents: Vec<Vec<u8>> = read_all(&tree)
+        .unwrap()
+        .into_iter()
+        .map(|(_, c)| c)
+        .collect();
+    assert_eq!(contents, [b"aa", b"mm", b"zz"]);
+    assert_eq!(counted.opened.load(Ordering::Relaxed), opened);
+    assert_eq!(tree.id("a"), tree.id("n"));
+}
