@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use artifact::toolbox::PACKAGES;
 use source::alpine::{Apk, Index, Keyring, List, Relation, Version, compose, resolve};
 use source::layer::{LayerKind, TarFile};
 use source::resolve::Follow;
@@ -325,6 +326,10 @@ fn closures_are_those_of_apk() {
     .unwrap();
     let all: Vec<String>;
     let mut sets: Vec<Vec<&str>> = SETS.iter().map(|set| set.split(' ').collect()).collect();
+    // What the toolbox is made of where nothing else is said: there, and of one piece.
+    let toolbox: Vec<&str> = PACKAGES.iter().map(|(name, _)| *name).collect();
+    assert!(ours(&index, &toolbox).unwrap().len() > toolbox.len());
+    sets.push(toolbox);
     // For whoever has twenty minutes.
     if std::env::var_os("SEALBOOT_TEST_EVERY_PACKAGE").is_some() {
         all = index

@@ -16,3 +16,4 @@ mod roots;
 mod screen;
 mod stick;
 mod tamper;
+mod toolbox;

@@ -22,6 +22,32 @@ use source::inventory::Component;
 use source::layer::{Layer, LayerKind, TarBytes};
 use source::tree::{Error as TreeError, Metadata, Node, Tree};
 
+/// Alpine packages that its userland is made of where no other is named, each with what it is for:
+/// what a recovery needs.
+pub const PACKAGES: &[(&str, &str)] = &[
+    (
+        "alpine-baselayout",
+        "folders, and accounts without passwords",
+    ),
+    ("alpine-keys", "whom apk believes"),
+    ("busybox", "PID 1, the shell, and the common tools"),
+    ("kmod", "modprobe: drivers by hardware alias"),
+    ("e2fsprogs", "ext4"),
+    ("btrfs-progs", "btrfs"),
+    ("dosfstools", "FAT: EFI partitions"),
+    ("lsblk", "disks and what is on them"),
+    ("blkid", "the same, for scripts"),
+    ("wipefs", "to take signatures off disks"),
+    ("sfdisk", "partition tables"),
+    ("cfdisk", "the same, on a screen"),
+    ("dhcpcd", "addresses: DHCP, DHCPv6, SLAAC, and resolv.conf"),
+    ("dropbear", "the SSH server"),
+    ("openssh-sftp-server", "scp and sftp to it"),
+    ("ca-certificates-bundle", "whom TLS trusts"),
+    ("nano", "an editor that says how to leave it"),
+    ("ncurses-terminfo-base", "what terminals can do"),
+];
+
 /// What is in a toolbox; where this file is, one is running.
 pub const CONTENTS: &str = "usr/share/sealboot/toolbox.json";
 

@@ -1,30 +1,9 @@
 //! `[toolbox]`: the container image that holds sealboot and everything that a release is made of.
 
+use artifact::toolbox::PACKAGES;
 use serde::{Deserialize, Serialize};
 
 use super::Source;
-
-/// Alpine packages that its userland is made of by default: what a recovery needs, too.
-const PACKAGES: &[&str] = &[
-    "alpine-baselayout",
-    "alpine-keys",
-    "busybox",
-    "kmod",
-    "e2fsprogs",
-    "btrfs-progs",
-    "dosfstools",
-    "lsblk",
-    "blkid",
-    "wipefs",
-    "sfdisk",
-    "cfdisk",
-    "dhcpcd",
-    "dropbear",
-    "openssh-sftp-server",
-    "ca-certificates-bundle",
-    "nano",
-    "ncurses-terminfo-base",
-];
 
 /// `[toolbox]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,8 +15,9 @@ pub struct Toolbox {
 
 impl Default for Toolbox {
     fn default() -> Self {
+        let names: Vec<&str> = PACKAGES.iter().map(|(name, _)| *name).collect();
         Self {
-            base: vec![Source::alpine(PACKAGES)],
+            base: vec![Source::alpine(&names)],
         }
     }
 }
