@@ -16,4 +16,3 @@ mod roots;
 mod screen;
 mod stick;
 mod tamper;
-mod toolbox;
