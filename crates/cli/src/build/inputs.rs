@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use artifact::toolbox::Toolbox;
 use contract::manifest;
-use source::debian::{self, Archive, Deb, Index, Keyring, Wanted};
+use source::debian::Deb;
 use source::directory;
 use source::fetch::{self, Cache, Client, Progress as _};
 use source::inventory::{self, Component};
@@ -19,13 +19,13 @@ use source::tree::Tree;
 
 use super::alpine::OpenAlpine;
 use super::container::{self, Containers};
+use super::debian::OpenArchive;
 use super::lock::Lock;
 use super::plan::Plan;
 use super::toolbox::{self, Materials};
 use super::{add, date, recovery, root};
-use crate::clock;
-use crate::config::{Follow, Recovery, Source, SourceKind};
-use crate::exit::{Code, Failure, WithCode};
+use crate::config::{Recovery, Source, SourceKind};
+use crate::exit::{Code, WithCode};
 use crate::progress::{Progress, Step};
 
 /// What a release is made of.
@@ -218,70 +218,6 @@ pub(crate) fn client_with(cache: &Path, offline: bool) -> anyhow::Result<Client>
         ..fetch::Settings::default()
     };
     Client::new(cache, settings).code(Code::Failed)
-}
-
-/// Debian's archive with its checked index.
-pub(super) struct OpenArchive {
-    client: Client,
-    index: Index,
-}
-
-impl OpenArchive {
-    fn open(plan: &Plan, progress: &Progress) -> anyhow::Result<Self> {
-        let debian = &plan.config.debian;
-        let keyring = match debian.keyrings.as_slice() {
-            [] => Keyring::debian(),
-            files => Keyring::from_files(files),
-        };
-        let archive = Archive {
-            mirrors: debian::Mirrors {
-                debian: debian.mirror.clone().unwrap_or_default(),
-                security: debian.security_mirror.clone().unwrap_or_default(),
-            },
-            suites: debian.suites.clone(),
-            components: debian.components.clone(),
-            architecture: debian.architecture.clone(),
-            keyring: keyring
-                .context("the keys that debian.keyrings names cannot be used")
-                .input_code()?,
-            allow_older: debian.allow_older,
-            allow_expired: debian.allow_expired,
-        };
-        let client = client(plan)?;
-        let step = progress.step("archive");
-        let now = clock::now()?;
-        let index = archive.index(&client, now, &step).map_err(coded)?;
-        step.done(&format!("{} packages, signatures good", index.len()));
-        Ok(Self { client, index })
-    }
-
-    /// Packages with their dependencies, fetched and checked.
-    pub(super) fn packages(
-        &self,
-        names: &[String],
-        follow: Follow,
-        without: &[String],
-        step: &dyn fetch::Progress,
-    ) -> anyhow::Result<Vec<Deb>> {
-        let wanted: Vec<Wanted> = names
-            .iter()
-            .map(|name| name.parse())
-            .collect::<Result<_, _>>()
-            .code(Code::Usage)?;
-        let packages =
-            debian::resolve(&self.index, &wanted, follow.into(), without).code(Code::Missing)?;
-        Ok(debian::download(&self.client, &packages, step).map_err(coded)?)
-    }
-}
-
-/// The exit code that goes with an error of the archive.
-fn coded(error: debian::Error) -> Failure {
-    let code = match &error {
-        debian::Error::Fetch(error) => code_of_fetch(error),
-        debian::Error::Resolve(_) | debian::Error::NoPackages { .. } => Code::Missing,
-        _ => Code::Refused,
-    };
-    Failure::new(code, error)
 }
 
 /// The exit code that goes with a failed download.

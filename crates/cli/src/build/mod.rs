@@ -6,6 +6,7 @@ mod alpine;
 mod attributes;
 pub(crate) mod container;
 mod date;
+mod debian;
 mod disk;
 mod images;
 pub(crate) mod inputs;

@@ -8,7 +8,7 @@ use artifact::recovery::{self, Parts, WITHOUT};
 use source::inventory::Component;
 use source::tree::Tree;
 
-use super::inputs::OpenArchive;
+use super::debian::OpenArchive;
 use super::root;
 use crate::config::{Follow, Recovery};
 use crate::exit::{Code, WithCode};

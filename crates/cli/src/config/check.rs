@@ -1,0 +1,167 @@
+//! Values that TOML allows and a release does not.
+
+use super::Config;
+
+/// The most room on the boot partition, in MiB: 1 TiB, half of what FAT32 can have.
+const MOST_FREE: u64 = 1 << 20;
+
+/// The first key with an impossible value, and what is wrong with it.
+pub fn check(config: &Config) -> Option<(&'static str, String)> {
+    for (key, list) in [
+        ("kernel.source", &config.kernel.source),
+        ("firmware.source", &config.firmware.source),
+        ("root.source", &config.root.source),
+        ("toolbox.base", &config.toolbox.base),
+        ("uki.stub", &config.uki.stub),
+    ] {
+        for (index, source) in list.iter().enumerate() {
+            if let Err(what) = source.kind() {
+                return Some((
+                    key,
+                    format!("entry {} is not one source: {what}", index + 1),
+                ));
+            }
+        }
+    }
+    for (index, add) in config.root.add.iter().enumerate() {
+        if let Some(what) = add.mistake() {
+            return Some(("root.add", format!("entry {}: {what}", index + 1)));
+        }
+    }
+    if let Some(what) = config.recovery.wrong_key() {
+        return Some(("recovery.authorized_keys", what));
+    }
+    let version = config.version.as_deref().unwrap_or("1");
+    let block = config.image.block_size;
+    let is_absolute =
+        |path: &Option<String>| path.as_ref().is_none_or(|path| path.starts_with('/'));
+    let is_variable = |word: &str| word.find('=').is_some_and(|at| at > 0) && !word.contains('\0');
+    let is_address = |text: &str| text.starts_with("http://") || text.starts_with("https://");
+    let is_url = |mirror: &Option<String>| mirror.as_deref().is_none_or(is_address);
+    let alpine = &config.alpine;
+    let url_rule = "an address that starts with http:// or https:// is needed";
+    let rows = [
+        (
+            "name",
+            is_os_release_id(&config.name),
+            "a-z, 0-9, '.', '_' and '-' are needed, as in os-release(5)",
+        ),
+        (
+            "version",
+            contract::manifest::is_word(version),
+            contract::manifest::VERSION_RULE,
+        ),
+        ("debian.mirror", is_url(&config.debian.mirror), url_rule),
+        (
+            "debian.security_mirror",
+            is_url(&config.debian.security_mirror),
+            url_rule,
+        ),
+        ("alpine.mirror", is_address(&alpine.mirror), url_rule),
+        (
+            "alpine.branch",
+            is_branch(&alpine.branch),
+            "a branch as on the mirror is needed: 'v3.20', 'edge'",
+        ),
+        (
+            "alpine.repositories",
+            !alpine.repositories.is_empty()
+                && (alpine.repositories.iter()).all(|name| is_word(name) || is_address(name)),
+            "names of the branch's repositories or whole addresses are needed",
+        ),
+        (
+            "alpine.architecture",
+            is_word(&alpine.architecture),
+            "Alpine's name is needed: 'x86_64'",
+        ),
+        (
+            "disk.free",
+            config.disk.free <= MOST_FREE,
+            "0 to 1048576 (MiB) is needed",
+        ),
+        (
+            "kernel.source",
+            !config.kernel.source.is_empty(),
+            "a release needs a kernel",
+        ),
+        (
+            "root.source",
+            !config.root.source.is_empty(),
+            "a release needs a root",
+        ),
+        (
+            "uki.stub",
+            !config.uki.stub.is_empty(),
+            "a UKI needs systemd-stub",
+        ),
+        (
+            "root.init",
+            is_absolute(&config.root.init),
+            "an absolute path is needed",
+        ),
+        (
+            "root.directory",
+            is_absolute(&config.root.directory),
+            "an absolute path is needed",
+        ),
+        (
+            "root.environment",
+            config.root.environment.iter().all(|word| is_variable(word)),
+            "each entry must be NAME=value",
+        ),
+        (
+            "initrd.level",
+            (1..=19).contains(&config.initrd.level),
+            "1 to 19 is needed",
+        ),
+        (
+            "image.level",
+            (1..=22).contains(&config.image.level),
+            "1 to 22 is needed",
+        ),
+        (
+            "image.block_size",
+            block.is_power_of_two() && (4..=1024).contains(&block),
+            "a power of two from 4 to 1024 (KiB) is needed",
+        ),
+        (
+            "uki.command_line",
+            // systemd-stub takes an empty section for none, and then a line from elsewhere.
+            !config.uki.command_line.trim().is_empty()
+                && !config.uki.command_line.contains(['\n', '\0']),
+            "one line that is not empty is needed",
+        ),
+        (
+            "disk.partition_name",
+            config.disk.partition_name.encode_utf16().count() <= 36
+                && !config.disk.partition_name.contains('\0'),
+            "36 characters or fewer are needed",
+        ),
+        (
+            "disk.volume_label",
+            formats::fat::is_label(&config.disk.volume_label),
+            "up to 11 of A-Z, 0-9, space and ! # $ % & ' ( ) - @ ^ _ ` { } ~, no space first, \
+             are needed",
+        ),
+    ];
+    rows.into_iter()
+        .find(|(_, good, _)| !good)
+        .map(|(key, _, rule)| (key, rule.to_owned()))
+}
+
+/// A branch's folder on a mirror: a version with a `v` in front, or a name.
+fn is_branch(name: &str) -> bool {
+    is_word(name) && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// One part of an address.
+fn is_word(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    (1..=64).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(allowed)
+}
+
+/// os-release(5), `ID`.
+fn is_os_release_id(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+}
