@@ -20,6 +20,7 @@ mod tar;
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use source::directory::{self, Mounts, Options, Owner};
 use source::oci::{Image, Reference};
@@ -40,6 +41,8 @@ fn tree(reference: &str) -> Tree {
 
 /// What umoci makes of a layout's image: unpacked, and read from the disk.
 fn unpacked(layout: &Path, tag: &str) -> Result<String, String> {
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let start = i64::try_from(start.as_secs()).unwrap();
     let bundle = tempfile::tempdir().unwrap();
     let image = format!("{}:{tag}", layout.display());
     let into = bundle.path().join("bundle");
@@ -55,7 +58,7 @@ fn unpacked(layout: &Path, tag: &str) -> Result<String, String> {
     let paths: Vec<_> = tree.iter().map(|(path, ..)| path.to_vec()).collect();
     for path in paths {
         let node = tree.get_mut(&path).unwrap();
-        if node.is_directory() && node.metadata.mtime > 1_750_000_000 {
+        if node.is_directory() && node.metadata.mtime >= start {
             node.metadata.mtime = 0;
         }
     }
