@@ -12,3 +12,4 @@ pub mod policy;
 pub mod recovery;
 pub mod root;
 pub mod running;
+pub mod system;

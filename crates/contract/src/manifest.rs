@@ -3,8 +3,14 @@
 //! The same bytes are in three places: beside the images, with a signature
 //! (`release.json.p7s`); inside the signed UKI's initrd, as the pinned copy; and on the boot
 //! partition. init compares the last with its pinned copy, byte by byte.
+//!
+//! A release of several systems ([`crate::system`]) has a manifest for each: `<name>.json`. In the
+//! initrd it is `release.json` all the same.
 
 use serde::{Deserialize, Serialize};
+
+use crate::esp;
+use crate::system::System;
 
 /// A release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +18,9 @@ use serde::{Deserialize, Serialize};
 pub struct Manifest {
     /// The owner's name for this release: `2026.11.23`, `1.4`.
     pub version: String,
+    /// Which of several systems this is; absent in a release of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<System>,
     /// Kernel version, as `uname -r` prints it and `lib/modules/<version>` is named.
     pub kernel: String,
     /// The images, in the order in which init maps them.
@@ -83,6 +92,13 @@ pub enum Error {
     },
 }
 
+impl Image {
+    /// What the names of its other files start with: `root` of `root.squashfs`.
+    pub fn stem(&self) -> &str {
+        esp::image_stem(&self.file)
+    }
+}
+
 impl ImageName {
     /// The name as it stands in file names and messages.
     pub fn as_str(self) -> &'static str {
@@ -116,6 +132,40 @@ impl Manifest {
         bytes
     }
 
+    /// Its system's name, when the release has several.
+    pub fn system_name(&self) -> Option<&str> {
+        self.system.as_ref().map(|system| system.name.as_str())
+    }
+
+    /// What people call it: `1.4`, or `1.4, system alpine`.
+    pub fn title(&self) -> String {
+        match self.system_name() {
+            None => self.version.clone(),
+            Some(name) => format!("{}, system {name}", self.version),
+        }
+    }
+
+    /// The names of the files that it stands for, in [`esp::RELEASE`]: itself, its signature, and those of
+    /// its images. Manifests of one release may name the same image.
+    pub fn files(&self) -> Vec<String> {
+        let system = self.system_name();
+        let own = [
+            esp::manifest_file(system),
+            esp::manifest_signature_file(system),
+        ];
+        let of_image = |image: &Image| {
+            let stem = image.stem();
+            [
+                image.file.clone(),
+                esp::root_hash_file(stem),
+                esp::signature_file(stem),
+            ]
+        };
+        own.into_iter()
+            .chain(self.images.iter().flat_map(of_image))
+            .collect()
+    }
+
     /// The image of that name, when the release has one.
     pub fn image(&self, name: ImageName) -> Option<&Image> {
         self.images.iter().find(|image| image.name == name)
@@ -131,6 +181,12 @@ impl Manifest {
         };
         if !is_word(&self.version) {
             return wrong("version", &self.version, VERSION_RULE);
+        }
+        if let Some(system) = &self.system
+            && let Some(rule) = system.mistake()
+        {
+            let found = format!("{} of {}", system.name, system.all.join(", "));
+            return wrong("system", &found, rule);
         }
         if !is_word(&self.kernel) {
             return wrong("kernel", &self.kernel, VERSION_RULE);
@@ -242,6 +298,7 @@ mod tests {
     fn manifest() -> Manifest {
         Manifest {
             version: "1".to_owned(),
+            system: None,
             kernel: "6.12.0-amd64".to_owned(),
             images: vec![Image {
                 name: ImageName::Root,
@@ -259,12 +316,45 @@ mod tests {
         }
     }
 
+    fn system(name: &str, all: &[&str]) -> Option<System> {
+        Some(System {
+            name: name.to_owned(),
+            all: all.iter().map(|name| (*name).to_owned()).collect(),
+        })
+    }
+
     #[test]
     fn what_is_written_is_read() {
-        assert_eq!(
-            Manifest::from_json(&manifest().to_json()).unwrap(),
-            manifest()
-        );
+        let one = manifest();
+        let several = Manifest {
+            system: system("a", &["b", "a"]),
+            ..manifest()
+        };
+        let json = String::from_utf8(one.to_json()).unwrap();
+        assert!(!json.contains("\"system\""), "{json}");
+        for manifest in [one, several] {
+            assert_eq!(Manifest::from_json(&manifest.to_json()).unwrap(), manifest);
+        }
+    }
+
+    #[test]
+    fn a_systems_files_have_its_name_and_shared_ones_their_own() {
+        let mut manifest = manifest();
+        let root = ["root.squashfs", "root.roothash", "root.roothash.p7s"];
+        assert_eq!(manifest.files()[..2], ["release.json", "release.json.p7s"]);
+        assert_eq!(manifest.files()[2..], root);
+        assert_eq!(manifest.title(), "1");
+        manifest.system = system("a", &["b", "a"]);
+        manifest.images[0].file = "a.squashfs".to_owned();
+        let own = [
+            "a.json",
+            "a.json.p7s",
+            "a.squashfs",
+            "a.roothash",
+            "a.roothash.p7s",
+        ];
+        assert_eq!(manifest.files(), own);
+        assert_eq!(manifest.title(), "1, system a");
     }
 
     #[test]
@@ -273,6 +363,8 @@ mod tests {
         let cases: &[(&str, Break)] = &[
             ("version", |m| m.version = "a b".to_owned()),
             ("kernel", |m| m.kernel = "../6.12".to_owned()),
+            ("system", |m| m.system = system("../a", &["../a"])),
+            ("system", |m| m.system = system("a", &["b"])),
             ("images[0].file", |m| {
                 m.images[0].file = "../root".to_owned()
             }),

@@ -77,6 +77,7 @@ mod tests {
         };
         Manifest {
             version: "1".to_owned(),
+            system: None,
             kernel: "6.12".to_owned(),
             images: images.iter().map(image).collect(),
             sources: Vec::new(),

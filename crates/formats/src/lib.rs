@@ -9,6 +9,7 @@ pub mod efivars;
 pub mod fat;
 pub mod gpt;
 pub mod kmod_index;
+pub mod load_option;
 pub mod modinfo;
 pub mod pe;
 #[cfg(feature = "build")]

@@ -27,11 +27,9 @@ impl Release {
         let bytes = read(machine, esp::MANIFEST)?;
         let manifest =
             Manifest::from_json(&bytes).map_err(|error| refused(esp::MANIFEST).because(&error))?;
-        machine.set_release(format!("{} (kernel {})", manifest.version, manifest.kernel));
-        machine.say(&format!(
-            "release {}, kernel {}",
-            manifest.version, manifest.kernel
-        ));
+        let title = manifest.title();
+        machine.set_release(format!("{title} (kernel {})", manifest.kernel));
+        machine.say(&format!("release {title}, kernel {}", manifest.kernel));
         let boot_bytes = read(machine, esp::BOOT)?;
         let boot =
             Boot::from_json(&boot_bytes).map_err(|error| refused(esp::BOOT).because(&error))?;

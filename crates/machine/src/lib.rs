@@ -2,5 +2,6 @@
 
 pub mod disk;
 pub mod recovery;
+pub mod slot;
 pub mod status;
 pub mod write;

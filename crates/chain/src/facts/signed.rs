@@ -183,11 +183,16 @@ impl ManifestFacts {
     pub(super) fn write(&self, text: &mut Text) {
         let Manifest {
             version,
+            system,
             kernel,
             images,
             sources,
         } = &self.manifest;
         fact(text, "release", version);
+        if let Some(system) = system {
+            let all = system.all.join(", ");
+            fact(text, "system", &format!("{} of {all}", system.name));
+        }
         fact(text, "kernel", kernel);
         fact(text, "SHA-256", &self.sha256);
         for source in sources {

@@ -71,6 +71,7 @@ pub fn build(
 ) -> anyhow::Result<Release> {
     let mut manifest = Manifest {
         version: parts.version.clone(),
+        system: None,
         kernel: parts.kernel.version.clone(),
         images: Vec::new(),
         sources: parts.sources.clone(),

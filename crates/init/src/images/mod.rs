@@ -151,7 +151,7 @@ fn open(image: &Image, folder: &Path) -> Result<File, Failure> {
 }
 
 fn signature(image: &Image, folder: &Path) -> Result<Vec<u8>, Failure> {
-    let name = esp::signature_file(image.name.as_str());
+    let name = esp::signature_file(image.stem());
     read_small(&folder.join(&name), LARGEST_SIGNATURE).map_err(|error| {
         let what = format!("the signature {name} of {} cannot be read", image.file);
         Failure::new(what, WRITE_AGAIN).because(&error)

@@ -4,7 +4,9 @@
 //! as soon as it is complete: its manifest equals the pinned copy, and every file that the
 //! manifest names is there in its size. Until then init goes on waiting, whatever else is
 //! wrong with it: the right disk may be a slow one. When the time is over, or the stub said
-//! nothing, any EFI partition that is complete will do: it holds the same images.
+//! nothing, any EFI partition that is complete will do: it holds the same images. Where a partition
+//! holds several systems, the manifest's name is that of this one: what the others' files are like
+//! does not matter.
 //!
 //! Copies of one disk have the same GUIDs, so nothing tells which of them the firmware read.
 //! The first by name is taken. Every byte is checked all the same, and when one copy turns out
@@ -245,8 +247,9 @@ impl<'a> Search<'a> {
 
 /// Compares the manifest with the pinned copy, byte by byte.
 fn compare(folder: &Path, device: &str, release: &Release) -> Result<(), Failure> {
-    let path = format!("{}/{} on {device}", esp::RELEASE, esp::MANIFEST);
-    let found = read_small(&folder.join(esp::MANIFEST), LARGEST_MANIFEST).map_err(|error| {
+    let file = esp::manifest_file(release.manifest.system_name());
+    let path = format!("{}/{file} on {device}", esp::RELEASE);
+    let found = read_small(&folder.join(file), LARGEST_MANIFEST).map_err(|error| {
         Failure::new(
             format!("{path} cannot be read"),
             "write the release to this disk again",
@@ -257,15 +260,15 @@ fn compare(folder: &Path, device: &str, release: &Release) -> Result<(), Failure
         return Ok(());
     }
     let found = match contract::manifest::Manifest::from_json(&found) {
-        Ok(other) if other.version == release.manifest.version => {
-            format!("release {} with other content", other.version)
+        Ok(other) if other.title() == release.manifest.title() => {
+            format!("release {} with other content", other.title())
         }
-        Ok(other) => format!("release {}, kernel {}", other.version, other.kernel),
+        Ok(other) => format!("release {}, kernel {}", other.title(), other.kernel),
         Err(error) => format!("not a manifest: {error}"),
     };
     let expected = format!(
         "release {}, the copy inside this UKI, byte for byte",
-        release.manifest.version
+        release.manifest.title()
     );
     let what = format!("{path} is not the manifest that this UKI was signed with");
     Err(Failure::new(

@@ -46,6 +46,7 @@ pub fn manifest(version: &str) -> Manifest {
     });
     Manifest {
         version: version.to_owned(),
+        system: None,
         kernel: KERNEL.to_owned(),
         images: images.to_vec(),
         sources: Vec::new(),

@@ -9,3 +9,4 @@ mod partition;
 mod policy;
 mod refusals;
 mod starts;
+mod systems;

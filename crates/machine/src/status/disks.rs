@@ -3,16 +3,13 @@
 use std::fs::File;
 use std::path::Path;
 
-use contract::manifest::Manifest;
-use contract::{esp, running};
+use contract::running;
 use formats::fat::Volume;
 use serde::Serialize;
 
 use super::gather::{Mount, path, plain};
 use crate::disk::{self, Bus, Content};
-
-/// Largest manifest that is read from a disk, in bytes.
-const LARGEST_MANIFEST: u64 = 1 << 20;
+use crate::slot;
 
 /// A disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -91,8 +88,5 @@ fn holds(root: &Path, disk: &disk::Disk, mounts: &[Mount]) -> Vec<Held> {
 
 fn release(partition: File, size: u64) -> Option<String> {
     let mut volume = Volume::open(partition, 0, size).ok()?;
-    let manifest = format!("{}/{}", esp::RELEASE, esp::MANIFEST);
-    let manifest = volume.read(&manifest, LARGEST_MANIFEST).ok()?;
-    let manifest = Manifest::from_json(&manifest).ok()?;
-    Some(plain(&manifest.version))
+    Some(plain(&slot::manifest(&mut volume)?.version))
 }

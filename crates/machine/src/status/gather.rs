@@ -62,6 +62,9 @@ impl Status {
             kernel: sources.kernel.clone(),
             lockdown: lockdown(sources.root),
             release: manifest.as_ref().map(|manifest| manifest.version.clone()),
+            system: (manifest.as_ref())
+                .and_then(Manifest::system_name)
+                .map(str::to_owned),
             secure_boot: secure_boot(&path(sources.root, linux::efivars::FOLDER)),
             execution: Execution::gather(sources.root, &mounts),
             images: images

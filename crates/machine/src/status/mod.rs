@@ -37,6 +37,9 @@ pub struct Status {
     pub lockdown: Option<String>,
     /// The release that was started; nothing when sealboot's init did not start this system.
     pub release: Option<String>,
+    /// Which system of the release it is, when that has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
     /// What the firmware says.
     pub secure_boot: SecureBoot,
     /// What the kernel lets run.

@@ -44,9 +44,10 @@ impl Status {
     }
 
     pub(super) fn release_text(&self) -> String {
-        match &self.release {
-            Some(version) => version.clone(),
-            None => "none: this system was not started by sealboot's init".to_owned(),
+        match (&self.release, &self.system) {
+            (Some(version), Some(system)) => format!("{version}, system {system}"),
+            (Some(version), None) => version.clone(),
+            (None, _) => "none: this system was not started by sealboot's init".to_owned(),
         }
     }
 

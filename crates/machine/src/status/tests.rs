@@ -28,6 +28,7 @@ fn good() -> Status {
         kernel: "6.12.117+deb13-amd64".to_owned(),
         lockdown: Some("integrity".to_owned()),
         release: Some("2026.11.23".to_owned()),
+        system: None,
         secure_boot: SecureBoot::On,
         execution: Execution::Signed,
         images: vec![
@@ -345,6 +346,10 @@ fn machine_folder(secure_boot: Option<(u8, u8)>) -> tempfile::TempDir {
         });
     let manifest = Manifest {
         version: "1.4".to_owned(),
+        system: Some(contract::system::System {
+            name: "recovery".to_owned(),
+            all: vec!["debian".to_owned(), "recovery".to_owned()],
+        }),
         kernel: "6.12".to_owned(),
         images: images.to_vec(),
         sources: Vec::new(),
@@ -383,6 +388,11 @@ fn the_running_system_is_read() {
     assert_eq!(status.machine.vendor, "QEMU");
     assert_eq!(status.machine.product, "Standard ?[2JPC?");
     assert_eq!(status.release.as_deref(), Some("1.4"));
+    assert!(
+        status
+            .render()
+            .contains("Release       1.4, system recovery\n")
+    );
     assert_eq!(status.secure_boot, SecureBoot::On);
     let images: Vec<_> = status
         .images

@@ -6,14 +6,11 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use contract::esp;
-use contract::manifest::Manifest;
 use formats::fat::Volume;
 use formats::gpt::{self, SectorSize, Table};
 
 use super::error::{Error, State};
-
-/// The largest manifest that is read, in bytes.
-const MANIFEST_LIMIT: u64 = 1 << 20;
+use crate::slot;
 
 /// A disk image, open.
 #[derive(Debug)]
@@ -128,12 +125,10 @@ impl Image {
 fn release(file: &File, table: &Table) -> Option<String> {
     let slots = table.partitions.iter();
     let mut slots = slots.filter(|slot| slot.type_guid == esp::PARTITION_TYPE);
-    let path = format!("{}/{}", esp::RELEASE, esp::MANIFEST);
     slots.find_map(|slot| {
         let (start, size) = (slot.offset(table.sector_size), slot.size(table.sector_size));
         let mut volume = Volume::open(Reader { file, at: 0 }, start, size).ok()?;
-        let bytes = volume.read(&path, MANIFEST_LIMIT).ok()?;
-        Some(Manifest::from_json(&bytes).ok()?.version)
+        Some(slot::manifest(&mut volume)?.version)
     })
 }
 
