@@ -16,11 +16,11 @@ pub struct System {
 
 /// The rule for a system's name.
 pub const NAME_RULE: &str = "1 to 32 of a-z 0-9 - are needed, a letter first, and none of \
-                             disk, firmware, kernel, modules, release, root, sbom";
+                             disk, firmware, kernel, modules, release, root, sbom, stub";
 
 /// Names that files of every release have: a system's files would take their place, or seem to.
 const TAKEN: &[&str] = &[
-    "disk", "firmware", "kernel", "modules", "release", "root", "sbom",
+    "disk", "firmware", "kernel", "modules", "release", "root", "sbom", "stub",
 ];
 
 /// Whether `text` can be a system's name: it becomes part of file names on FAT, where capital letters

@@ -1,9 +1,8 @@
 //! The release on a disk image.
 
 use anyhow::Context;
-use contract::esp;
 use contract::manifest::Manifest;
-use contract::out::UKI;
+use contract::{esp, out};
 use media::disk::{DiskOptions, DiskPlan, FileOnSlot};
 use sha2::{Digest, Sha256};
 
@@ -13,31 +12,46 @@ use super::staging::Staging;
 use crate::exit::{Code, WithCode};
 use crate::keys::OwnerKeys;
 
-/// One boot partition: the UKI where firmware looks for it, the release, and the owner's public
-/// keys for enrolment by hand.
+/// One boot partition: the UKIs where firmware looks for them, the release, and the owner's public
+/// keys for enrolment by hand. The first of several systems is where firmware looks by itself, too:
+/// FAT has no links, so its UKI is there twice.
 pub fn plan(
     plan: &Plan,
     parts: &Parts,
-    manifest: &Manifest,
+    manifests: &[Manifest],
     keys: &OwnerKeys,
     staging: &Staging,
 ) -> anyhow::Result<DiskPlan> {
-    let mut names = vec![esp::MANIFEST.to_owned(), esp::MANIFEST_SIGNATURE.to_owned()];
-    for image in &manifest.images {
-        let name = image.name.as_str();
-        names.push(image.file.clone());
-        names.extend([esp::root_hash_file(name), esp::signature_file(name)]);
+    let systems = || manifests.iter().map(Manifest::system_name);
+    let mut places: Vec<(String, String)> = systems()
+        .take(1)
+        .map(|system| (out::uki(system), esp::UKI.to_owned()))
+        .chain(
+            systems()
+                .filter(Option::is_some)
+                .map(|system| (out::uki(system), esp::uki(system))),
+        )
+        .collect();
+    for name in manifests.iter().flat_map(Manifest::files) {
+        let place = format!("{}/{name}", esp::RELEASE);
+        if !places.iter().any(|(_, other)| *other == place) {
+            places.push((name, place));
+        }
     }
-    let mut files = vec![staging.on_slot(UKI, esp::UKI)?];
-    for name in names {
-        files.push(staging.on_slot(&name, &format!("{}/{name}", esp::RELEASE))?);
-    }
+    let files = places
+        .iter()
+        .map(|(name, place)| staging.on_slot(name, place));
+    let mut files = files.collect::<anyhow::Result<Vec<_>>>()?;
     for (name, bytes) in keys.for_enrolment() {
         let path = format!("{}/{name}", esp::KEYS);
         files.push(FileOnSlot::from_bytes(path, bytes.clone()));
     }
     // The partition is found by its GUID: only the very same release may have the same one.
-    let seed: [u8; 32] = Sha256::digest(manifest.to_json()).into();
+    let mut seed = Sha256::new();
+    for manifest in manifests {
+        seed.update(manifest.to_json());
+    }
+    let seed: [u8; 32] = seed.finalize().into();
     let config = &plan.config.disk;
     DiskPlan::new(DiskOptions {
         free: config.free << 20,

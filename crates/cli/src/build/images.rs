@@ -16,9 +16,9 @@ use crate::exit::WithCode;
 use crate::keys::OwnerKeys;
 use crate::progress::{self, Progress};
 
-/// Writes `<name>.squashfs`, `<name>.roothash` and `<name>.roothash.p7s`.
+/// Writes `<stem>.squashfs`, `<stem>.roothash` and `<stem>.roothash.p7s`.
 pub fn write(
-    name: ImageName,
+    (name, stem): (ImageName, &str),
     tree: &Tree,
     plan: &Plan,
     parts: &Parts,
@@ -26,8 +26,8 @@ pub fn write(
     staging: &mut Staging,
     progress: &Progress,
 ) -> anyhow::Result<Image> {
-    let step = progress.step(name.as_str());
-    let file_name = esp::image_file(name.as_str());
+    let step = progress.step(stem);
+    let file_name = esp::image_file(stem);
     let mut file = staging.create(&file_name)?;
     let total = tree.totals().bytes;
     let config = &plan.config.image;
@@ -38,8 +38,8 @@ pub fn write(
             ..squashfs::Options::default()
         },
         source_date_epoch: parts.epoch,
-        salt: salt(&parts.seed, name).to_vec(),
-        uuid: guid_from(&parts.seed, name.as_str()).to_bytes(),
+        salt: salt(&parts.seed, stem).to_vec(),
+        uuid: guid_from(&parts.seed, stem).to_bytes(),
     };
     let built = image::build(tree, &mut file, &options, &mut |at| {
         step.bytes(at.done, at.total)
@@ -47,9 +47,9 @@ pub fn write(
     .with_context(|| format!("the image {file_name} cannot be made"))
     .input_code()?;
     let root_hash = hex(&built.root_hash);
-    staging.write(&esp::root_hash_file(name.as_str()), root_hash.as_bytes())?;
+    staging.write(&esp::root_hash_file(stem), root_hash.as_bytes())?;
     let signature = keys.sign_detached(root_hash.as_bytes())?;
-    staging.write(&esp::signature_file(name.as_str()), &signature)?;
+    staging.write(&esp::signature_file(stem), &signature)?;
     let size = progress::size(built.size);
     step.done(&format!(
         "{size} of {}, root hash {}…",
@@ -68,11 +68,11 @@ pub fn write(
 }
 
 /// A salt need not be secret or random, only different for different images.
-fn salt(seed: &[u8], name: ImageName) -> [u8; 32] {
+fn salt(seed: &[u8], stem: &str) -> [u8; 32] {
     Sha256::new()
         .chain_update("salt")
         .chain_update(seed)
-        .chain_update(name.as_str())
+        .chain_update(stem)
         .finalize()
         .into()
 }

@@ -34,28 +34,35 @@ pub struct Inputs {
     pub kernel: Tree,
     /// Firmware, when any is configured.
     pub firmware: Option<Tree>,
-    /// Root, without what every root gets.
-    pub root: Tree,
+    /// What is each system's own, in the plan's order.
+    pub systems: Vec<SystemInputs>,
     /// Where systemd-stub is.
     pub stub: Tree,
     /// os-release(5) for the UKI, when one is configured.
     pub os_release: Option<String>,
     /// Processor microcode, when it is configured.
     pub microcode: Option<Vec<u8>>,
-    /// The container images that went in, each once.
+    /// The packages of each tree.
+    pub components: Vec<(String, Vec<Component>)>,
+}
+
+/// What is one system's own.
+pub struct SystemInputs {
+    /// Root, without what every root gets.
+    pub root: Tree,
+    /// The container images that went into the system, each once.
     pub containers: Vec<manifest::Source>,
     /// What the last container image of the root says of its program.
     pub program: Option<oci::Program>,
-    /// The packages of each tree.
-    pub components: Vec<(&'static str, Vec<Component>)>,
 }
 
 impl Inputs {
     /// All trees.
     pub fn trees(&self) -> impl Iterator<Item = &Tree> {
-        [&self.kernel, &self.root, &self.stub]
+        [&self.kernel, &self.stub]
             .into_iter()
             .chain(&self.firmware)
+            .chain(self.systems.iter().map(|system| &system.root))
     }
 }
 
@@ -84,45 +91,41 @@ pub fn gather(plan: &Plan, lock: &mut Lock, progress: &Progress) -> anyhow::Resu
     if plan.needs_toolbox() && !plan.composes_toolbox() {
         supply.offer(toolbox::here()?);
     }
-    let merge = |names: (&str, &str), base: Tree, sources: &[Source]| {
-        merge(names, base, sources, &supply, progress)
+    let merge = |label: &str, part: (&str, &str), base: Tree, sources: &[Source]| {
+        merge(label, part, base, sources, &supply, progress)
     };
     let config = &plan.config;
-    let mut base = Tree::new();
-    if config.root.source.iter().any(Source::needs_debian) {
-        root::merged_usr(&mut base)?;
-    }
-    let firmware = (!config.firmware.source.is_empty())
-        .then(|| {
-            merge(
-                ("firmware", "firmware.source"),
-                Tree::new(),
-                &config.firmware.source,
-            )
-        })
+    let sources = &config.firmware.source;
+    let part = ("firmware", "firmware.source");
+    let in_firmware = (!sources.is_empty())
+        .then(|| merge(part.0, part, Tree::new(), sources))
         .transpose()?;
-    let (mut kernel, in_kernel) = merge(
-        ("kernel", "kernel.source"),
-        Tree::new(),
-        &config.kernel.source,
-    )?;
-    let (stub, in_stub) = merge(("stub", "uki.stub"), Tree::new(), &config.uki.stub)?;
-    let mut components = vec![("kernel", in_kernel), ("stub", in_stub)];
-    let mut firmware = firmware.map(|(tree, packages)| {
-        components.push(("firmware", packages));
-        tree
+    let part = ("kernel", "kernel.source");
+    let in_kernel = merge(part.0, part, Tree::new(), &config.kernel.source)?;
+    let part = ("stub", "uki.stub");
+    let in_stub = merge(part.0, part, Tree::new(), &config.uki.stub)?;
+    let (mut kernel, stub) = (in_kernel.tree, in_stub.tree);
+    let mut shared = Vec::new();
+    let mut components = vec![
+        ("kernel".to_owned(), in_kernel.components),
+        ("stub".to_owned(), in_stub.components),
+    ];
+    let mut firmware = in_firmware.map(|merged| {
+        components.push(("firmware".to_owned(), merged.components));
+        shared.extend(merged.images);
+        merged.tree
     });
+    shared.extend([in_kernel.images, in_stub.images].concat());
     if plan.composes_toolbox() {
         // In the toolbox they are a directory's files: an image has its contents in the order in
         // which they are read.
         for tree in [&mut kernel].into_iter().chain(&mut firmware) {
             tree.load().input_code()?;
         }
-        let (base, _) = merge(
-            ("toolbox", "toolbox.base"),
-            Tree::new(),
-            &config.toolbox.base,
-        )?;
+        let part = ("toolbox", "toolbox.base");
+        let merged = merge(part.0, part, Tree::new(), &config.toolbox.base)?;
+        shared.extend(merged.images);
+        let base = merged.tree;
         let trees = [&kernel, &stub, &base].into_iter().chain(&firmware);
         let materials = Materials {
             date: plan.epoch.unwrap_or_else(|| date::newest(trees)),
@@ -130,28 +133,47 @@ pub fn gather(plan: &Plan, lock: &mut Lock, progress: &Progress) -> anyhow::Resu
             firmware: firmware.as_ref(),
             stub: &stub,
             base,
-            packages: (components.iter())
-                .map(|(name, packages)| ((*name).to_owned(), packages.clone()))
-                .collect(),
+            packages: components.iter().cloned().collect(),
         };
         supply.offer(toolbox::compose(plan, materials)?);
     }
-    supply.taken.borrow_mut().program = None;
-    let (mut root, in_root) = merge(("root", "root.source"), base, &config.root.source)?;
-    add::apply(&mut root, &config.root.add)?;
-    let program = supply.taken.borrow_mut().program.take();
-    components.insert(1, ("root", in_root));
+    let mut systems = Vec::new();
+    for (index, system) in plan.systems.iter().enumerate() {
+        let sources = &system.root.source;
+        let mut base = Tree::new();
+        if sources.iter().any(Source::needs_debian) {
+            root::merged_usr(&mut base)?;
+        }
+        supply.taken.borrow_mut().program = None;
+        let merged = merge(system.label(), ("root", "root.source"), base, sources);
+        let mut merged = system.named(merged)?;
+        system.named(add::apply(&mut merged.tree, &system.root.add))?;
+        components.insert(1 + index, (system.label().to_owned(), merged.components));
+        systems.push(SystemInputs {
+            root: merged.tree,
+            containers: each_once([&shared[..], &merged.images].concat()),
+            program: supply.taken.borrow_mut().program.take(),
+        });
+    }
     Ok(Inputs {
         kernel,
         firmware,
-        root,
+        systems,
         stub,
         os_release,
         microcode,
-        program,
         components,
-        containers: supply.taken.into_inner().images,
     })
+}
+
+fn each_once(images: Vec<manifest::Source>) -> Vec<manifest::Source> {
+    let mut once = Vec::new();
+    for image in images {
+        if !once.contains(&image) {
+            once.push(image);
+        }
+    }
+    once
 }
 
 /// The content of the file that `key` of the configuration names, if it names one.
@@ -191,9 +213,9 @@ impl Supply<'_> {
 /// What sources say of what they bring, beside their files.
 #[derive(Default)]
 struct Taken {
-    /// Which container images went in.
+    /// The container images of the tree that is being merged.
     images: Vec<manifest::Source>,
-    /// What the last of them says of its program.
+    /// What the last one of all says of its program.
     program: Option<oci::Program>,
     /// The packages of the tree that is being merged.
     components: Vec<Component>,
@@ -232,16 +254,26 @@ pub(super) fn code_of_fetch(error: &fetch::Error) -> Code {
     }
 }
 
-/// Merges the sources that `key` of the configuration lists; `name` is what people see. With the tree
-/// come the packages that it is made of, as far as anything says.
+/// A list of sources as one tree.
+struct Merged {
+    tree: Tree,
+    /// The packages that it is made of, as far as anything says.
+    components: Vec<Component>,
+    /// The container images.
+    images: Vec<manifest::Source>,
+}
+
+/// Merges the sources that `key` of the configuration lists for a part of the release; `label` is what
+/// people see.
 fn merge(
+    label: &str,
     (name, key): (&str, &str),
     mut tree: Tree,
     sources: &[Source],
     supply: &Supply<'_>,
     progress: &Progress,
-) -> anyhow::Result<(Tree, Vec<Component>)> {
-    let step = progress.step(name);
+) -> anyhow::Result<Merged> {
+    let step = progress.step(label);
     let mut layers = 0;
     for (index, source) in sources.iter().enumerate() {
         layers += add(&mut tree, (name, source), supply, &step)
@@ -249,7 +281,9 @@ fn merge(
     }
     let totals = tree.totals();
     let size = crate::progress::size(totals.bytes);
-    let mut components = std::mem::take(&mut supply.taken.borrow_mut().components);
+    let mut taken = supply.taken.borrow_mut();
+    let mut components = std::mem::take(&mut taken.components);
+    let images = std::mem::take(&mut taken.images);
     match inventory::installed(&tree) {
         Ok(installed) => components.extend(installed),
         Err(error) => step.note(
@@ -260,7 +294,11 @@ fn merge(
     components.sort();
     components.dedup();
     step.done(&format!("{layers} layers, {} files, {size}", totals.files));
-    Ok((tree, components))
+    Ok(Merged {
+        tree,
+        components,
+        images,
+    })
 }
 
 /// Adds one source of the tree of that name; returns how many layers it has.
@@ -303,11 +341,8 @@ fn add(
             reference.digest = reference.digest.or(lock.known(&reference));
             let image = supply.containers.open(&reference, step)?;
             lock.resolved(&image);
-            let source = container::source(&image);
             let mut taken = supply.taken.borrow_mut();
-            if !taken.images.contains(&source) {
-                taken.images.push(source);
-            }
+            taken.images.push(container::source(&image));
             taken.program = Some(image.config.program.clone());
             let layers = image.layers.len();
             for layer in image.layers {

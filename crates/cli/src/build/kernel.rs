@@ -2,11 +2,10 @@
 
 use anyhow::Context;
 use artifact::initrd::{ChosenModules, DEFAULT_MODULES};
-use contract::{boot, modules};
+use contract::modules;
 use source::kernel::{Error, Kernel, ModuleSet};
 use source::tree::Tree;
 
-use crate::config::Config;
 use crate::exit::{Code, Failure, WithCode, of_input};
 
 /// The kernel of `kernel.source`: the only one, or the one of that version.
@@ -21,10 +20,11 @@ pub fn find(tree: &Tree, version: Option<&str>) -> anyhow::Result<Kernel> {
 }
 
 /// All its modules; without those that map and mount images a release would not start.
-pub fn modules(tree: &Tree, kernel: &Kernel, config: &Config) -> anyhow::Result<ModuleSet> {
+/// `overlay` says whether a root is laid over with memory.
+pub fn modules(tree: &Tree, kernel: &Kernel, overlay: bool) -> anyhow::Result<ModuleSet> {
     let what = "kernel.source does not have what a release needs";
     let set = ModuleSet::read(tree, kernel).map_err(|error| failure(error, what))?;
-    let overlay = (config.root.mode == boot::Root::Overlay).then_some(modules::OVERLAY);
+    let overlay = overlay.then_some(modules::OVERLAY);
     let needed = modules::REQUIRED.iter().copied().chain(overlay);
     let missing = set
         .closure(needed)

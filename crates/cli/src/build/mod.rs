@@ -21,6 +21,7 @@ mod recovery;
 mod release;
 mod root;
 mod staging;
+mod system;
 mod toolbox;
 pub mod toolbox_image;
 
@@ -41,7 +42,7 @@ pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()
     let mut config = config::load(options.config.as_deref()).code(Code::Usage)?;
     fill_in_mirrors(&mut config);
     if options.print_config {
-        config.policy.execute = Some(config.execute());
+        config.settle();
         return output::print(&config::print(&config)?);
     }
     let mut lock = Lock::load(options.config.as_deref())?;
@@ -54,7 +55,7 @@ pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()
     progress.say(&format!("The plan:\n{plan}"));
 
     let keys = keys::open(&plan.config.keys.folder, &options.passphrase)?;
-    let mut staging = Staging::open(&plan.out, release::possible_files())?;
+    let mut staging = Staging::open(&plan.out, release::possible_files(&plan))?;
     let inputs = inputs::gather(&plan, &mut lock, &progress)?;
     let parts = parts::settle(&plan, inputs, &progress)?;
     let release = release::build(&plan, parts, &keys, &mut staging, &progress)?;
@@ -64,11 +65,13 @@ pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()
     if json {
         output::print_json(&release)?;
     } else {
-        progress.say(&format!(
-            "Release {} is in {}/:",
-            release.version,
-            plan.out.display()
-        ));
+        let version = &release.version;
+        let of = match release.systems.as_slice() {
+            [] => String::new(),
+            names => format!(" of the systems {}", names.join(", ")),
+        };
+        let out = plan.out.display();
+        progress.say(&format!("Release {version}{of} is in {out}/:"));
         for file in &release.files {
             progress.say(&format!(
                 "  {:<26} {:>12}",

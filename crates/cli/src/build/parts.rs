@@ -4,17 +4,16 @@
 use anyhow::Context;
 use artifact::initrd::ChosenModules;
 use contract::boot;
-use contract::manifest::{ImageName, Source};
+use contract::manifest::ImageName;
 use sha2::{Digest, Sha256};
 use source::inventory::Component;
 use source::kernel::{Kernel, Storage};
 use source::tree::{self, Tree};
 
 use super::inputs::Inputs;
-use super::missing::{self, Look};
 use super::plan::Plan;
-use super::program::{self, Program};
-use super::{attributes, date, kernel, policy, root};
+use super::system::{System, SystemParts};
+use super::{date, kernel};
 use crate::exit::{Code, Failure, WithCode};
 use crate::progress::Progress;
 
@@ -24,7 +23,7 @@ pub const MOST_STUB: u64 = 16 << 20;
 /// Where packages keep firmware: with a merged `usr`, and before that.
 const FIRMWARE: [&str; 2] = ["usr/lib/firmware", "lib/firmware"];
 
-/// Everything that images, initrd, UKI and disk are made of.
+/// Everything that images, initrds, UKIs and disk are made of.
 pub struct Parts {
     /// Release version.
     pub version: String,
@@ -34,28 +33,24 @@ pub struct Parts {
     pub seed: [u8; 32],
     /// The kernel.
     pub kernel: Kernel,
-    /// Its command line.
-    pub command_line: String,
     /// Modules for the initrd.
     pub modules: ChosenModules,
-    /// The content of each image, in the order in which init maps them.
+    /// The content of each image that all systems have, in the order in which init maps them.
     pub images: Vec<(ImageName, Tree)>,
-    /// What becomes the root's PID 1.
-    pub program: Program,
+    /// What is each system's own.
+    pub systems: Vec<SystemParts>,
     /// The packages of each tree.
-    pub components: Vec<(&'static str, Vec<Component>)>,
+    pub components: Vec<(String, Vec<Component>)>,
     /// systemd-stub.
     pub stub: Vec<u8>,
-    /// os-release(5) for the UKI.
-    pub os_release: String,
+    /// os-release(5) for every UKI, when one is configured.
+    pub os_release: Option<String>,
     /// Processor microcode.
     pub microcode: Option<Vec<u8>>,
-    /// The container images that went in.
-    pub sources: Vec<Source>,
 }
 
-/// Finds the parts in the inputs and completes the root.
-pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::Result<Parts> {
+/// Finds the parts in the inputs and completes the roots.
+pub fn settle(plan: &Plan, inputs: Inputs, progress: &Progress) -> anyhow::Result<Parts> {
     let config = &plan.config;
     let epoch = plan.epoch.unwrap_or_else(|| date::newest(inputs.trees()));
     let version = config.version.clone();
@@ -63,8 +58,8 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
 
     let step = progress.step("kernel");
     let kernel = kernel::find(&inputs.kernel, config.kernel.version.as_deref())?;
-    let command_line = policy::command_line(config, &kernel)?;
-    let set = kernel::modules(&inputs.kernel, &kernel, config)?;
+    let overlay = |system: &System| system.root.mode == boot::Root::Overlay;
+    let set = kernel::modules(&inputs.kernel, &kernel, plan.systems.iter().any(overlay))?;
     let modules = kernel::choose(&set, &inputs.kernel, &config.initrd.modules)?;
     let all = set
         .image_tree(&inputs.kernel, Storage::default())
@@ -74,14 +69,6 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
         kernel.version,
         set.modules.len()
     ));
-
-    if let Some(added) = command_line.strip_prefix(&config.uki.command_line)
-        && !added.is_empty()
-    {
-        progress.say(&format!(
-            "  note: policy.execute = \"signed\" adds to the command line:{added}"
-        ));
-    }
     if !kernel.checks_root_hash_signatures() {
         progress.say(
             "  note: this kernel's configuration does not say that it can check root-hash \
@@ -94,50 +81,38 @@ pub fn settle(plan: &Plan, mut inputs: Inputs, progress: &Progress) -> anyhow::R
     if let Some(tree) = &inputs.firmware {
         images.push((ImageName::Firmware, firmware(tree)?));
     }
-    let without = attributes::leave_out(&mut inputs.root);
-    if let [first, others @ ..] = without.as_slice() {
-        let more = match others.len() {
-            0 => String::new(),
-            count => format!(" and {count} more"),
-        };
-        progress.say(&format!(
-            "  note: root: squashfs has no access control lists; left out at {first}{more}"
-        ));
+    let mut systems = Vec::new();
+    for (system, own) in plan.systems.iter().zip(inputs.systems) {
+        let settled = system.settle(own, &kernel, inputs.firmware.is_some(), progress);
+        systems.push(system.named(settled)?);
     }
-    let program = program::settle(&config.root, &inputs.root, inputs.program.as_ref())?;
-    let directory = &program.surroundings.directory;
-    let look = Look {
-        tree: &inputs.root,
-        program: &program,
-        writable: config.root.mode == boot::Root::Overlay,
-        command_line: &command_line,
-    };
-    // The recovery system is complete, and lets nobody log in with a password on purpose.
-    if !config.root.source.iter().any(|source| source.recovery) {
-        for line in missing::missing(&look) {
-            progress.say(&format!("  note: root: {line}"));
-        }
-    }
-    root::uncover(&mut inputs.root, &kernel.version, inputs.firmware.is_some());
-    root::complete(&mut inputs.root, &kernel.version, directory).input_code()?;
-    images.push((ImageName::Root, inputs.root));
-
-    let named = inputs.os_release;
     Ok(Parts {
         seed: seed(&version, &kernel.version, epoch),
         stub: stub(&inputs.stub, &config.uki.stub_path)?,
-        os_release: named.unwrap_or_else(|| os_release(&config.name, &version, &kernel.version)),
+        os_release: inputs.os_release,
         microcode: inputs.microcode,
-        sources: inputs.containers,
         components: inputs.components,
         version,
         epoch,
         kernel,
-        command_line,
         modules,
         images,
-        program,
+        systems,
     })
+}
+
+impl Parts {
+    /// os-release(5) for a system's UKI: the configured one, or one that says which system of `name` it
+    /// is.
+    pub fn os_release(&self, name: &str, system: &SystemParts) -> String {
+        let (version, kernel) = (&self.version, &self.kernel.version);
+        let name = match &system.name {
+            None => name.to_owned(),
+            Some(own) => format!("{name}-{own}"),
+        };
+        let named = self.os_release.clone();
+        named.unwrap_or_else(|| os_release(&name, version, kernel))
+    }
 }
 
 fn firmware(tree: &Tree) -> anyhow::Result<Tree> {

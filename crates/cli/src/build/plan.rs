@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use contract::boot;
 use contract::recovery::Console;
 
+use super::system::System;
 use super::toolbox;
 use crate::args;
 use crate::config::{Config, Recovery, Source, SourceKind};
@@ -16,6 +17,8 @@ use crate::config::{Config, Recovery, Source, SourceKind};
 pub struct Plan {
     /// The effective configuration, mirrors filled in.
     pub config: Config,
+    /// Its systems: one, or as many as have names.
+    pub systems: Vec<System>,
     /// Results go here.
     pub out: PathBuf,
     /// Downloads go here.
@@ -35,6 +38,7 @@ impl Plan {
         let usual = || cache_folder(&options.out);
         let cache = options.cache.clone().unwrap_or_else(usual);
         Self {
+            systems: System::all(&config),
             config,
             out: options.out.clone(),
             cache,
@@ -43,14 +47,16 @@ impl Plan {
         }
     }
 
-    /// All source lists, with what they are for.
-    pub fn sources(&self) -> [(&'static str, &[Source]); 4] {
-        [
-            ("kernel", &self.config.kernel.source),
-            ("firmware", &self.config.firmware.source),
-            ("root", &self.config.root.source),
-            ("stub", &self.config.uki.stub),
-        ]
+    /// All sources.
+    fn sources(&self) -> impl Iterator<Item = &Source> {
+        let config = &self.config;
+        let shared = [
+            &config.kernel.source,
+            &config.firmware.source,
+            &config.uki.stub,
+        ];
+        let roots = self.systems.iter().map(|system| &system.root.source);
+        shared.into_iter().chain(roots).flatten()
     }
 
     /// Every source that a build asks for, the toolbox's own among them.
@@ -59,14 +65,12 @@ impl Plan {
             true => &self.config.toolbox.base[..],
             false => &[],
         };
-        let named = self.sources().into_iter().flat_map(|(_, list)| list);
-        named.chain(base)
+        self.sources().chain(base)
     }
 
     /// Whether any source is the toolbox.
     pub fn needs_toolbox(&self) -> bool {
-        let mut all = self.sources().into_iter().flat_map(|(_, list)| list);
-        all.any(|source| source.toolbox)
+        self.sources().any(|source| source.toolbox)
     }
 
     /// Whether it is put together here, from this configuration; else this is one.
@@ -76,8 +80,7 @@ impl Plan {
 
     /// Whether any source is the recovery system.
     fn has_recovery(&self) -> bool {
-        let mut all = self.sources().into_iter().flat_map(|(_, list)| list);
-        all.any(|source| source.recovery)
+        self.sources().any(|source| source.recovery)
     }
 
     /// Whether any source is an image in a registry.
@@ -144,41 +147,57 @@ impl fmt::Display for Plan {
                 &format!("{} {} ({repositories})", alpine.mirror, alpine.branch),
             )?;
         }
-        for (name, sources) in self.sources() {
-            let list: Vec<String> = sources.iter().map(describe).collect();
-            let list = if list.is_empty() {
-                "none".to_owned()
-            } else {
-                list.join(", then ")
-            };
-            row(name, &list)?;
+        row("kernel", &list(&config.kernel.source))?;
+        row("firmware", &list(&config.firmware.source))?;
+        let only = self.systems.iter().find(|system| system.name.is_none());
+        if let Some(system) = only {
+            row("root", &list(&system.root.source))?;
         }
+        row("stub", &list(&config.uki.stub))?;
         if self.composes_toolbox() {
-            let base: Vec<String> = config.toolbox.base.iter().map(describe).collect();
-            row("toolbox", &format!("over {}", base.join(", then ")))?;
+            row("toolbox", &format!("over {}", list(&config.toolbox.base)))?;
         }
         if self.has_recovery() {
             row("recovery", &offers(&config.recovery))?;
         }
-        let mode = match config.root.mode {
+        let image = &config.image;
+        let format = format!(
+            "squashfs zstd {}, {} KiB blocks, dm-verity SHA-256",
+            image.level, image.block_size
+        );
+        let mode = |system: &System| match system.root.mode {
             boot::Root::ReadOnly => "root read-only",
             boot::Root::Overlay => "changes to root kept in memory",
         };
-        let image = &config.image;
-        let format = format!(
-            "squashfs zstd {}, {} KiB blocks, dm-verity SHA-256; {mode}",
-            image.level, image.block_size
-        );
-        row("images", &format)?;
-        let execute = match config.execute() {
-            boot::Execute::Signed => "signed: only what the images hold, for root too",
-            boot::Execute::Any => "any: the kernel restricts nothing",
-        };
-        row("execute", execute)?;
-        row("line", &config.uki.command_line)?;
+        match only {
+            Some(system) => row("images", &format!("{format}; {}", mode(system)))?,
+            None => row("images", &format)?,
+        }
+        for (index, system) in self.systems.iter().enumerate() {
+            if let Some(name) = &system.name {
+                let first = if index == 0 { ", started first" } else { "" };
+                row("system", &format!("{name}{first}; {}", mode(system)))?;
+                row("root", &list(&system.root.source))?;
+            }
+            let execute = match system.execute {
+                boot::Execute::Signed => "signed: only what the images hold, for root too",
+                boot::Execute::Any => "any: the kernel restricts nothing",
+            };
+            row("execute", execute)?;
+            row("line", &system.command_line)?;
+        }
         row("keys", &format!("db in {}/", config.keys.folder.display()))?;
         row("cache", &self.cache.display().to_string())?;
         row("out", &format!("{}/", self.out.display()))
+    }
+}
+
+/// A list of sources.
+fn list(sources: &[Source]) -> String {
+    let list: Vec<String> = sources.iter().map(describe).collect();
+    match list.is_empty() {
+        true => "none".to_owned(),
+        false => list.join(", then "),
     }
 }
 
@@ -249,8 +268,10 @@ mod tests {
 
     #[test]
     fn the_plan_fits_a_terminal_of_80_columns() {
+        let config = Config::default();
         let plan = Plan {
-            config: Config::default(),
+            systems: System::all(&config),
+            config,
             out: PathBuf::from("out"),
             cache: PathBuf::from("/home/owner/.cache/sealboot"),
             offline: false,

@@ -6,7 +6,6 @@ use contract::cmdline;
 use contract::manifest::Manifest;
 use source::kernel::Kernel;
 
-use crate::config::Config;
 use crate::exit::{Code, WithCode};
 use crate::keys::OwnerKeys;
 
@@ -22,18 +21,18 @@ const NO_FORCED_WRITES: (&str, &str) = ("proc_mem.force_override", "never");
 
 /// The kernel's command line: the configured one, with what enforcing needs at its end. Refuses
 /// a kernel that cannot enforce.
-pub fn command_line(config: &Config, kernel: &Kernel) -> anyhow::Result<String> {
-    let mut line = config.uki.command_line.clone();
-    if config.execute() == Execute::Any {
+pub fn command_line(configured: &str, execute: Execute, kernel: &Kernel) -> anyhow::Result<String> {
+    let mut line = configured.to_owned();
+    if execute == Execute::Any {
         return Ok(line);
     }
     check(kernel)?;
     let mut add = |word: &str| line = format!("{} {word}", line.trim_end());
-    if let Some(word) = security_modules(&config.uki.command_line, kernel)? {
+    if let Some(word) = security_modules(configured, kernel)? {
         add(&word);
     }
     let (key, value) = NO_FORCED_WRITES;
-    if cmdline::value(&config.uki.command_line, key) != Some(value) {
+    if cmdline::value(configured, key) != Some(value) {
         add(&format!("{key}={value}"));
     }
     Ok(line)
@@ -41,11 +40,11 @@ pub fn command_line(config: &Config, kernel: &Kernel) -> anyhow::Result<String> 
 
 /// The policy that names the manifest's images, signed by the db key.
 pub fn signed(
-    config: &Config,
+    execute: Execute,
     manifest: &Manifest,
     keys: &OwnerKeys,
 ) -> anyhow::Result<Option<Vec<u8>>> {
-    match config.execute() {
+    match execute {
         Execute::Any => Ok(None),
         Execute::Signed => {
             let text = contract::policy::text(manifest);
@@ -115,16 +114,9 @@ mod tests {
         }
     }
 
-    fn asking(execute: Execute, line: &str) -> Config {
-        let mut config = Config::default();
-        config.policy.execute = Some(execute);
-        config.uki.command_line = line.to_owned();
-        config
-    }
-
     fn line(lsm: &str, line: &str) -> anyhow::Result<String> {
         let options = format!("{OPTIONS}CONFIG_LSM=\"{lsm}\"\n");
-        command_line(&asking(Execute::Signed, line), &kernel(Some(&options)))
+        command_line(line, Execute::Signed, &kernel(Some(&options)))
     }
 
     #[test]
@@ -185,11 +177,11 @@ mod tests {
             ),
         ] {
             let kernel = kernel(config);
-            let error = command_line(&asking(Execute::Signed, "quiet"), &kernel).unwrap_err();
+            let error = command_line("quiet", Execute::Signed, &kernel).unwrap_err();
             let error = error.to_string();
             assert!(error.contains(expected), "{error}");
             assert!(error.contains("policy.execute = \"any\""), "{error}");
-            let line = command_line(&asking(Execute::Any, "quiet"), &kernel).unwrap();
+            let line = command_line("quiet", Execute::Any, &kernel).unwrap();
             assert_eq!(line, "quiet");
         }
     }

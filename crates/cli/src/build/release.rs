@@ -1,22 +1,25 @@
 //! Images, manifest, initrd, UKI and disk: one signed release.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use anyhow::Context;
 use artifact::initrd::{Initrd, InitrdParts};
 use artifact::sbom::{self, Bill};
 use artifact::uki;
 use contract::boot::{Boot, RootHashSignatures};
-use contract::esp;
 use contract::manifest::{ImageName, Manifest};
-use contract::out::{DISK, SBOM, UKI};
+use contract::out::{DISK, SBOM};
+use contract::system::System;
+use contract::{esp, out};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use source::inventory::Component;
 
 use super::parts::Parts;
 use super::plan::Plan;
 use super::staging::Staging;
+use super::system::SystemParts;
 use super::{date, disk, images, policy};
 use crate::exit::{Code, WithCode};
 use crate::keys::OwnerKeys;
@@ -29,6 +32,9 @@ pub struct Release {
     pub version: String,
     /// Its kernel.
     pub kernel: String,
+    /// The names of its systems, when there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub systems: Vec<String>,
     /// Its files.
     pub files: Vec<ReleaseFile>,
 }
@@ -42,23 +48,45 @@ pub struct ReleaseFile {
     pub size: u64,
 }
 
-/// Every file name that a release can have: what an earlier one left is cleared by these.
-pub fn possible_files() -> Vec<String> {
+/// Every file name that a release of these systems can have, and what an earlier release with others
+/// left in `out`: what the build does not write of it is cleared.
+pub fn possible_files(plan: &Plan) -> Vec<String> {
+    let names = plan.systems.iter().filter_map(|system| system.name.clone());
+    let names: Vec<String> = names.chain(systems_in(&plan.out)).collect();
     let images = [ImageName::Modules, ImageName::Firmware, ImageName::Root];
-    let of_image = |name: ImageName| {
-        let name = name.as_str();
+    let stems = images.map(|image| image.as_str().to_owned());
+    let of_image = |stem: &String| {
         [
-            esp::image_file(name),
-            esp::root_hash_file(name),
-            esp::signature_file(name),
+            esp::image_file(stem),
+            esp::root_hash_file(stem),
+            esp::signature_file(stem),
         ]
     };
-    let others = [UKI, DISK, SBOM, esp::MANIFEST, esp::MANIFEST_SIGNATURE].map(str::to_owned);
-    images
-        .into_iter()
-        .flat_map(of_image)
+    let systems = names.iter().map(|name| Some(name.as_str()));
+    let of_system = |system| {
+        [
+            out::uki(system),
+            esp::manifest_file(system),
+            esp::manifest_signature_file(system),
+        ]
+    };
+    let others = [DISK, SBOM].map(str::to_owned);
+    (stems.iter().chain(&names).flat_map(of_image))
+        .chain(systems.chain([None]).flat_map(of_system))
         .chain(others)
         .collect()
+}
+
+/// The systems whose manifests are in a folder.
+fn systems_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let manifests = entries.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let name = name.strip_suffix(esp::MANIFEST_END)?;
+        let manifest = Manifest::from_json(&fs::read(entry.path()).ok()?).ok()?;
+        (manifest.system_name() == Some(name)).then(|| name.to_owned())
+    });
+    manifests.collect()
 }
 
 /// Makes every file of the release in the staging folder.
@@ -69,35 +97,59 @@ pub fn build(
     staging: &mut Staging,
     progress: &Progress,
 ) -> anyhow::Result<Release> {
-    let mut manifest = Manifest {
-        version: parts.version.clone(),
-        system: None,
-        kernel: parts.kernel.version.clone(),
-        images: Vec::new(),
-        sources: parts.sources.clone(),
-    };
+    let mut shared = Vec::new();
     for (name, tree) in &parts.images {
-        let image = images::write(*name, tree, plan, &parts, keys, staging, progress)?;
-        manifest.images.push(image);
+        let image = (*name, name.as_str());
+        shared.push(images::write(
+            image, tree, plan, &parts, keys, staging, progress,
+        )?);
     }
-    let json = manifest.to_json();
-    staging.write(esp::MANIFEST, &json)?;
-    staging.write(esp::MANIFEST_SIGNATURE, &keys.sign_detached(&json)?)?;
+    let names = parts
+        .systems
+        .iter()
+        .filter_map(|system| system.name.clone());
+    let names: Vec<String> = names.collect();
+    let mut manifests = Vec::new();
+    for system in &parts.systems {
+        let image = (ImageName::Root, system.stem());
+        let root = images::write(image, &system.root, plan, &parts, keys, staging, progress)?;
+        let manifest = Manifest {
+            version: parts.version.clone(),
+            system: system.name.clone().map(|name| System {
+                name,
+                all: names.clone(),
+            }),
+            kernel: parts.kernel.version.clone(),
+            images: [&shared[..], &[root]].concat(),
+            sources: system.sources.clone(),
+        };
+        let (json, own) = (manifest.to_json(), manifest.system_name());
+        staging.write(&esp::manifest_file(own), &json)?;
+        let signature = keys.sign_detached(&json)?;
+        staging.write(&esp::manifest_signature_file(own), &signature)?;
+        manifests.push(manifest);
+    }
 
-    staging.write(SBOM, &bill(plan, &parts, &json)?)?;
+    staging.write(SBOM, &bill(plan, &parts, &manifests)?)?;
 
-    let step = progress.step("initrd");
-    let policy = policy::signed(&plan.config, &manifest, keys)?;
-    let initrd = initrd(plan, &parts, &json, policy.as_deref())?;
-    step.done(&progress::size(initrd.len() as u64));
+    for (system, manifest) in parts.systems.iter().zip(&manifests) {
+        let of = |size: u64| match &system.name {
+            None => progress::size(size),
+            Some(name) => format!("{name}, {}", progress::size(size)),
+        };
+        let step = progress.step("initrd");
+        let policy = policy::signed(system.execute, manifest, keys)?;
+        let initrd = initrd(plan, &parts, system, manifest, policy.as_deref())?;
+        step.done(&of(initrd.len() as u64));
 
-    let step = progress.step("UKI");
-    let uki = uki(plan, &parts, &initrd, keys)?;
-    staging.write(UKI, &uki)?;
-    step.done(&format!("{}, signed", progress::size(uki.len() as u64)));
+        let step = progress.step("UKI");
+        let uki = uki(plan, &parts, system, &initrd, keys)?;
+        staging.write(&out::uki(manifest.system_name()), &uki)?;
+        step.done(&format!("{}, signed", of(uki.len() as u64)));
+    }
 
     let step = progress.step("disk");
-    let disk = disk::plan(plan, &parts, &manifest, keys, staging)?;
+    let disk = disk::plan(plan, &parts, &manifests, keys, staging)?;
     let (size, total) = (disk.disk_size(), disk.content_size());
     let mut file = staging.create(DISK)?;
     disk.write(&mut file, &mut |done| step.bytes(done, total))?;
@@ -105,29 +157,33 @@ pub fn build(
     step.done(&format!("{size}, {total} used"));
 
     Ok(Release {
-        version: manifest.version,
-        kernel: manifest.kernel,
+        version: parts.version,
+        kernel: parts.kernel.version,
+        systems: names,
         files: staging.files()?,
     })
 }
 
-/// What is in it, beside it: nothing on the machine needs it.
-fn bill(plan: &Plan, parts: &Parts, manifest: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let listed =
-        |(name, components): &(&str, Vec<Component>)| ((*name).to_owned(), components.clone());
+/// What is in it, beside it, for all systems together: nothing on the machine needs it.
+fn bill(plan: &Plan, parts: &Parts, manifests: &[Manifest]) -> anyhow::Result<Vec<u8>> {
+    let mut digest = Sha256::new();
+    for manifest in manifests {
+        digest.update(manifest.to_json());
+    }
     Ok(sbom::spdx(&Bill {
         name: &format!("{} {}", plan.config.name, parts.version),
-        digest: &images::hex(&Sha256::digest(manifest)),
+        digest: &images::hex(&digest.finalize()),
         created: &date::time(parts.epoch)?,
-        parts: &parts.components.iter().map(listed).collect::<Vec<_>>(),
+        parts: &parts.components,
     }))
 }
 
-/// One initrd for every machine, with the manifest that this release pins.
+/// One initrd for every machine, with the manifest that this system pins.
 fn initrd(
     plan: &Plan,
     parts: &Parts,
-    manifest: &[u8],
+    system: &SystemParts,
+    manifest: &Manifest,
     policy: Option<&[u8]>,
 ) -> anyhow::Result<Vec<u8>> {
     let config = &plan.config;
@@ -136,18 +192,18 @@ fn initrd(
             true => RootHashSignatures::Checked,
             false => RootHashSignatures::Unsupported,
         },
-        root: config.root.mode,
-        init: parts.program.path.clone(),
-        init_arguments: parts.program.arguments.clone(),
-        surroundings: parts.program.surroundings.clone(),
+        root: system.mode,
+        init: system.program.path.clone(),
+        init_arguments: system.program.arguments.clone(),
+        surroundings: system.program.surroundings.clone(),
         check: config.image.check,
-        secure_boot: config.policy.secure_boot,
-        execute: config.execute(),
-        command_line: parts.command_line.clone(),
+        secure_boot: system.secure_boot,
+        execute: system.execute,
+        command_line: system.command_line.clone(),
     };
     let initrd = InitrdParts {
         init: crate::INIT,
-        manifest,
+        manifest: &manifest.to_json(),
         boot: &boot.to_json(),
         policy,
         modules: &parts.modules,
@@ -158,11 +214,17 @@ fn initrd(
 }
 
 /// Stub, kernel, initrd and command line as one signed file.
-fn uki(plan: &Plan, parts: &Parts, initrd: &[u8], keys: &OwnerKeys) -> anyhow::Result<Vec<u8>> {
+fn uki(
+    plan: &Plan,
+    parts: &Parts,
+    system: &SystemParts,
+    initrd: &[u8],
+    keys: &OwnerKeys,
+) -> anyhow::Result<Vec<u8>> {
     let config = &plan.config.uki;
     let sections = uki::Parts {
-        os_release: &parts.os_release,
-        cmdline: &parts.command_line,
+        os_release: &parts.os_release(&plan.config.name, system),
+        cmdline: &system.command_line,
         uname: &parts.kernel.version,
         sbat: uki::DEFAULT_SBAT,
         ucode: parts.microcode.as_deref(),

@@ -103,10 +103,11 @@ fn defaults(config: &Config) -> anyhow::Result<String> {
     }
     inside.uki.stub = toolbox();
     inside.uki.stub_path = toolbox::STUB.to_owned();
-    inside.root = Root {
+    inside.root = Some(Root {
         source: toolbox(),
         ..Root::default()
-    };
+    });
+    inside.system = Vec::new();
     // What is of the machine that the toolbox was made on.
     let built_in = Config::default();
     inside.debian = built_in.debian;

@@ -18,6 +18,7 @@ use source::tree::Tree;
 use super::lock::Lock;
 use super::parts::{self, Parts};
 use super::plan::{self, Plan};
+use super::system::System;
 use super::{container, date, inputs};
 use crate::args;
 use crate::config::{self, Root, Source};
@@ -39,10 +40,11 @@ pub fn verb(options: &args::OciBuild, json: bool, quiet: bool) -> anyhow::Result
     let to: Reference = options.to.parse().code(Code::Usage)?;
     let mut config = config::load(options.config.as_deref()).code(Code::Usage)?;
     super::fill_in_mirrors(&mut config);
-    config.root = Root {
+    config.root = Some(Root {
         source: vec![Source::toolbox()],
         ..Root::default()
-    };
+    });
+    config.system = Vec::new();
     let mut lock = Lock::load(options.config.as_deref())?;
     lock.pin(&mut config, options.update)?;
     let usual = || plan::cache_folder(Path::new(""));
@@ -51,6 +53,7 @@ pub fn verb(options: &args::OciBuild, json: bool, quiet: bool) -> anyhow::Result
         out: PathBuf::new(),
         offline: options.offline,
         epoch: date::given()?,
+        systems: System::all(&config),
         config,
     };
     let registries = to
@@ -107,10 +110,14 @@ fn write(parts: &Parts, name: &str, folder: &Path) -> anyhow::Result<()> {
 /// Root, modules and firmware in one tree, as they are on a machine.
 fn whole(parts: &Parts) -> anyhow::Result<Tree> {
     let mut whole = Tree::new();
-    // The root is the last, and what is mounted over it has the last word.
+    let roots = parts.systems.iter().map(|system| &system.root);
+    for root in roots {
+        whole.graft(String::new(), root).input_code()?;
+    }
+    // What is mounted over it has the last word.
     for (name, tree) in parts.images.iter().rev() {
         let place = match name {
-            ImageName::Root => String::new(),
+            ImageName::Root => continue,
             ImageName::Modules => root::modules(&parts.kernel.version),
             ImageName::Firmware => root::FIRMWARE.to_owned(),
         };

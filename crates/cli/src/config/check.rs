@@ -1,41 +1,34 @@
 //! Values that TOML allows and a release does not.
 
 use super::Config;
+use super::system::{LINE_RULE, Mistake, is_command_line};
 
 /// The most room on the boot partition, in MiB: 1 TiB, half of what FAT32 can have.
 const MOST_FREE: u64 = 1 << 20;
 
 /// The first key with an impossible value, and what is wrong with it.
-pub fn check(config: &Config) -> Option<(&'static str, String)> {
+pub(super) fn check(config: &Config) -> Option<Mistake> {
     for (key, list) in [
         ("kernel.source", &config.kernel.source),
         ("firmware.source", &config.firmware.source),
-        ("root.source", &config.root.source),
         ("toolbox.base", &config.toolbox.base),
         ("uki.stub", &config.uki.stub),
     ] {
         for (index, source) in list.iter().enumerate() {
             if let Err(what) = source.kind() {
-                return Some((
-                    key,
-                    format!("entry {} is not one source: {what}", index + 1),
-                ));
+                let what = format!("entry {} is not one source: {what}", index + 1);
+                return Some(Mistake::new(key, what));
             }
         }
     }
-    for (index, add) in config.root.add.iter().enumerate() {
-        if let Some(what) = add.mistake() {
-            return Some(("root.add", format!("entry {}: {what}", index + 1)));
-        }
+    if let Some(mistake) = config.wrong_root() {
+        return Some(mistake);
     }
     if let Some(what) = config.recovery.wrong_key() {
-        return Some(("recovery.authorized_keys", what));
+        return Some(Mistake::new("recovery.authorized_keys", what));
     }
     let version = config.version.as_deref().unwrap_or("1");
     let block = config.image.block_size;
-    let is_absolute =
-        |path: &Option<String>| path.as_ref().is_none_or(|path| path.starts_with('/'));
-    let is_variable = |word: &str| word.find('=').is_some_and(|at| at > 0) && !word.contains('\0');
     let is_address = |text: &str| text.starts_with("http://") || text.starts_with("https://");
     let is_url = |mirror: &Option<String>| mirror.as_deref().is_none_or(is_address);
     let alpine = &config.alpine;
@@ -85,29 +78,9 @@ pub fn check(config: &Config) -> Option<(&'static str, String)> {
             "a release needs a kernel",
         ),
         (
-            "root.source",
-            !config.root.source.is_empty(),
-            "a release needs a root",
-        ),
-        (
             "uki.stub",
             !config.uki.stub.is_empty(),
             "a UKI needs systemd-stub",
-        ),
-        (
-            "root.init",
-            is_absolute(&config.root.init),
-            "an absolute path is needed",
-        ),
-        (
-            "root.directory",
-            is_absolute(&config.root.directory),
-            "an absolute path is needed",
-        ),
-        (
-            "root.environment",
-            config.root.environment.iter().all(|word| is_variable(word)),
-            "each entry must be NAME=value",
         ),
         (
             "initrd.level",
@@ -126,10 +99,8 @@ pub fn check(config: &Config) -> Option<(&'static str, String)> {
         ),
         (
             "uki.command_line",
-            // systemd-stub takes an empty section for none, and then a line from elsewhere.
-            !config.uki.command_line.trim().is_empty()
-                && !config.uki.command_line.contains(['\n', '\0']),
-            "one line that is not empty is needed",
+            is_command_line(&config.uki.command_line),
+            LINE_RULE,
         ),
         (
             "disk.partition_name",
@@ -146,7 +117,7 @@ pub fn check(config: &Config) -> Option<(&'static str, String)> {
     ];
     rows.into_iter()
         .find(|(_, good, _)| !good)
-        .map(|(key, _, rule)| (key, rule.to_owned()))
+        .map(|(key, _, rule)| Mistake::new(key, rule))
 }
 
 /// A branch's folder on a mirror: a version with a `v` in front, or a name.

@@ -58,7 +58,7 @@ mod tests {
         assert_eq!((config.image.level, config.image.block_size), (4, 64));
         assert_eq!(config.name, "a");
         assert_eq!(config.kernel.source, [Source::toolbox()]);
-        assert_eq!(config.root.source.len(), 1);
+        assert_eq!(config.root.unwrap().source.len(), 1);
         assert_eq!(config.uki, Config::default().uki);
     }
 }

@@ -8,6 +8,7 @@ use toml::Table;
 
 use super::check::check;
 use super::mistake::{Wrong, line_of, line_of_key, nearest, plain};
+use super::system::Mistake;
 use super::{Config, Source, defaults};
 
 /// The name looked for when `--config` is not given.
@@ -44,6 +45,7 @@ fn parse_over(below: &Table, text: &str, file: &str, folder: &Path) -> Result<Co
             what,
         }
     })?;
+    let own_root = config.root.is_some();
     if !below.is_empty() {
         config = defaults::complete(below, text).map_err(|error| Wrong {
             file: DEFAULTS.to_owned(),
@@ -52,11 +54,18 @@ fn parse_over(below: &Table, text: &str, file: &str, folder: &Path) -> Result<Co
             hint: None,
         })?;
     }
+    match config.system.is_empty() {
+        true => _ = config.root.get_or_insert_default(),
+        // Nobody said anything of it: the defaults' root is for a release of one system.
+        false if !own_root => config.root = None,
+        false => {}
+    }
     for source in sources(&mut config) {
         source.anchor(folder);
     }
-    for add in &mut config.root.add {
-        add.anchor(folder);
+    let systems = config.system.iter_mut().filter_map(|one| one.root.as_mut());
+    for root in config.root.iter_mut().chain(systems) {
+        root.add.iter_mut().for_each(|add| add.anchor(folder));
     }
     let paths = [&mut config.uki.os_release, &mut config.uki.microcode];
     for path in paths
@@ -70,8 +79,8 @@ fn parse_over(below: &Table, text: &str, file: &str, folder: &Path) -> Result<Co
     config.keys.folder = folder.join(&config.keys.folder);
     match check(&config) {
         None => Ok(config),
-        Some((key, what)) => {
-            let line = line_of_key(text, key);
+        Some(Mistake { system, key, what }) => {
+            let line = line_of_key(text, &key, system);
             // What stands where a public key should may be a private one: not to be repeated.
             let secret = key == "recovery.authorized_keys";
             let found = text.lines().nth(line.wrapping_sub(1)).map(str::trim);
@@ -97,19 +106,20 @@ pub fn sources(config: &mut Config) -> impl Iterator<Item = &mut Source> {
         kernel,
         firmware,
         root,
+        system,
         toolbox,
         uki,
         ..
     } = config;
-    [
+    let shared = [
         &mut kernel.source,
         &mut firmware.source,
-        &mut root.source,
         &mut toolbox.base,
         &mut uki.stub,
-    ]
-    .into_iter()
-    .flatten()
+    ];
+    let systems = system.iter_mut().filter_map(|one| one.root.as_mut());
+    let roots = root.iter_mut().chain(systems).map(|root| &mut root.source);
+    shared.into_iter().chain(roots).flatten()
 }
 
 #[cfg(test)]
@@ -150,8 +160,9 @@ mod tests {
             (format!("{own}[policy]\nexecute = 'signed'\n"), Signed),
             ("[policy]\nexecute = 'any'\n".to_owned(), Any),
         ] {
-            let config = parse(&text, "-", Path::new("")).unwrap();
-            assert_eq!(config.execute(), expected, "{text}");
+            let mut config = parse(&text, "-", Path::new("")).unwrap();
+            config.settle();
+            assert_eq!(config.policy.execute, Some(expected), "{text}");
         }
     }
 
@@ -161,7 +172,7 @@ mod tests {
         let config = parse(text, "-", Path::new("/srv/a")).unwrap();
         let files = Path::new("/srv/a/files");
         assert_eq!(
-            config.root.source[0].kind(),
+            config.root.unwrap().source[0].kind(),
             Ok(super::super::SourceKind::Directory(files))
         );
         assert_eq!(config.keys.folder, Path::new("/k"));

@@ -46,12 +46,18 @@ pub(super) fn line_of(text: &str, offset: usize) -> usize {
         + 1
 }
 
-/// The line that sets `table.name`; 0 if it is not found.
-pub(super) fn line_of_key(text: &str, key: &str) -> usize {
+/// The line that sets `table.name`, for `system` other than 0 in the part of that `[[system]]` at
+/// the soonest; 0 if it is not found.
+pub(super) fn line_of_key(text: &str, key: &str, system: usize) -> usize {
     let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
     let mut current = String::new();
+    let mut systems = 0;
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
+        systems += usize::from(line.starts_with("[[system]]"));
+        if systems < system {
+            continue;
+        }
         if line.starts_with('[') {
             current = line.trim_matches(['[', ']']).trim().to_owned();
         }

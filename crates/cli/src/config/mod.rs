@@ -9,6 +9,7 @@ mod load;
 mod mistake;
 mod recovery;
 mod source;
+mod system;
 mod toolbox;
 
 pub use add::Add;
@@ -16,6 +17,7 @@ pub use archives::{Alpine, Debian, Oci};
 pub use load::{FILE_NAME, load, print, sources};
 pub use recovery::Recovery;
 pub use source::{Follow, Source, SourceKind};
+pub use system::System;
 pub use toolbox::Toolbox;
 
 use std::path::PathBuf;
@@ -43,7 +45,11 @@ pub struct Config {
     /// Firmware image.
     pub firmware: Firmware,
     /// Root image.
-    pub root: Root,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Root>,
+    /// Several systems over one kernel, each with a root of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub system: Vec<System>,
     /// The recovery system, where a source says `recovery = true`.
     pub recovery: Recovery,
     /// The toolbox, where a source says `toolbox = true`, and for `sealboot oci build`.
@@ -193,7 +199,8 @@ impl Default for Config {
             oci: Oci::default(),
             kernel: Kernel::default(),
             firmware: Firmware::default(),
-            root: Root::default(),
+            root: Some(Root::default()),
+            system: Vec::new(),
             recovery: Recovery::default(),
             toolbox: Toolbox::default(),
             initrd: Initrd::default(),
@@ -307,17 +314,6 @@ impl Default for Keys {
         Self {
             folder: PathBuf::from("keys"),
         }
-    }
-}
-
-impl Config {
-    /// What may be executed on the machine: as configured, else by the kind of root.
-    pub fn execute(&self) -> boot::Execute {
-        let recovery = self.root.source.iter().any(|source| source.recovery);
-        self.policy.execute.unwrap_or(match recovery {
-            true => boot::Execute::Signed,
-            false => boot::Execute::Any,
-        })
     }
 }
 
