@@ -27,12 +27,47 @@ impl<'a> Files<'a> {
         Ok(Self::Slot { volume, start })
     }
 
-    /// The path of the UKI here.
-    pub(crate) fn uki(&self) -> String {
+    /// The path of a system's UKI here, or of the release's when it has one system only.
+    pub(crate) fn uki(&self, system: Option<&str>) -> String {
         match self {
-            Self::Folder(_) => out::UKI.to_owned(),
-            Self::Slot { .. } => esp::UKI.to_owned(),
+            Self::Folder(_) => out::uki(system),
+            Self::Slot { .. } => esp::uki(system),
         }
+    }
+
+    /// The paths of all that are called as manifests are.
+    pub(crate) fn manifests(&mut self) -> Vec<String> {
+        self.named(esp::RELEASE, esp::MANIFEST_END)
+    }
+
+    /// The paths of all that are called as UKIs are, where UKIs are.
+    pub(crate) fn ukis(&mut self) -> Vec<String> {
+        let mut paths = self.named(esp::UKIS, esp::UKI_END);
+        if let Self::Slot { .. } = self {
+            paths.push(esp::UKI.to_owned());
+        }
+        paths
+    }
+
+    /// The files with this end of the name, in the folder of that name on a boot partition.
+    fn named(&mut self, on_slot: &str, end: &str) -> Vec<String> {
+        let mut names: Vec<String> = match self {
+            Self::Folder(folder) => {
+                let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+                let names = entries.map(|entry| entry.file_name().into_string());
+                names.filter_map(Result::ok).collect()
+            }
+            Self::Slot { volume, .. } => {
+                let entries = volume.read_dir(on_slot).unwrap_or_default().into_iter();
+                let files = entries.filter(|entry| !entry.is_directory);
+                files
+                    .map(|entry| format!("{on_slot}/{}", entry.name))
+                    .collect()
+            }
+        };
+        names.retain(|name| name.to_ascii_lowercase().ends_with(end));
+        names.sort();
+        names
     }
 
     /// The path of another file of the release here.

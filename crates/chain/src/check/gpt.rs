@@ -8,8 +8,8 @@ use crate::kind::Kind;
 use crate::report::{Break, Report};
 use crate::{Error, Part};
 
-/// Checks all of it; gives the manifest that the first boot partition's UKI pins.
-pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Option<Vec<u8>> {
+/// Checks all of it; gives the manifests that the UKIs of the first boot partition with any pin.
+pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Vec<Vec<u8>> {
     let name = part.name().to_owned();
     let table = match table(part) {
         Ok(table) => table,
@@ -18,7 +18,7 @@ pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Optio
             context
                 .report
                 .failed("partition table", "one copy is sound", found);
-            return None;
+            return Vec::new();
         }
     };
     compare(context, part, &table);
@@ -30,10 +30,12 @@ pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Optio
             .failed("partitions", "a boot partition is there", found);
     }
     let several = partitions.len() > 1;
-    let mut first = None;
+    let mut first = Vec::new();
     for partition in partitions {
         let pinned = boot_partition(context, part, &table, &partition, several);
-        first = first.or(pinned);
+        if first.is_empty() {
+            first = pinned;
+        }
     }
     first
 }
@@ -98,7 +100,7 @@ fn boot_partition(
     table: &Table,
     partition: &Partition,
     several: bool,
-) -> Option<Vec<u8>> {
+) -> Vec<Vec<u8>> {
     let (start, size) = (
         partition.offset(table.sector_size),
         partition.size(table.sector_size),

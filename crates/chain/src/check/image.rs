@@ -26,8 +26,8 @@ pub(super) fn check(context: &mut Context<'_, '_>, files: &mut Files<'_>, image:
             context.report.failed(&path, "there", found);
         }
     }
-    let name = image.name.as_str();
-    let path = files.release(&esp::root_hash_file(name));
+    let stem = image.stem();
+    let path = files.release(&esp::root_hash_file(stem));
     let what = "the manifest's root hash";
     match files.read(&path, SMALL) {
         Ok(found) => match first_difference(image.root_hash.as_bytes(), &found) {
@@ -42,7 +42,7 @@ pub(super) fn check(context: &mut Context<'_, '_>, files: &mut Files<'_>, image:
         },
         Err(error) => context.report.failed(&path, what, absent(&path, &error)),
     }
-    let path = files.release(&esp::signature_file(name));
+    let path = files.release(&esp::signature_file(stem));
     signed(context, files, &path, image.root_hash.as_bytes());
 }
 

@@ -13,6 +13,7 @@ mod programs;
 mod release;
 mod single;
 mod slot;
+mod systems;
 mod uki;
 
 use std::path::Path;
@@ -94,11 +95,11 @@ fn folder(path: &Path, shown: &str, owner: &Owner, meter: &mut Meter<'_>) -> Res
         source,
     };
     // One of them is enough: what is missing beside it is a finding.
+    let mut files = Files::Folder(path.to_owned());
+    let systems = systems::names(&mut files);
     let ours = [out::UKI, out::DISK, esp::MANIFEST];
-    if !ours
-        .iter()
-        .any(|name| path.join(name).symlink_metadata().is_ok())
-    {
+    let is_there = |name: &&str| path.join(name).symlink_metadata().is_ok();
+    if !ours.iter().any(is_there) && systems == [None] {
         return Err(Error::NotARelease {
             what: shown.to_owned(),
             problem: "none of kernel.efi, disk.img and release.json is in it",
@@ -114,8 +115,7 @@ fn folder(path: &Path, shown: &str, owner: &Owner, meter: &mut Meter<'_>) -> Res
         report: Report::new(shown, Kind::Folder, &owner.db),
         meter,
     };
-    let mut files = Files::Folder(path.to_owned());
-    let in_folder = release::check(&mut context, &mut files);
+    let in_folder = release::check(&mut context, &mut files, &systems);
     let disk = path.join(out::DISK);
     if !disk.exists() {
         return Ok(context.report);
@@ -125,7 +125,7 @@ fn folder(path: &Path, shown: &str, owner: &Owner, meter: &mut Meter<'_>) -> Res
         report: Report::new(out::DISK, Kind::Disk, &owner.db),
         meter: context.meter,
     };
-    let mut pinned = None;
+    let mut pinned = Vec::new();
     match Part::open(&disk) {
         Ok(mut part) => pinned = gpt::check(&mut inner, &mut part),
         Err(error) => {
@@ -134,16 +134,15 @@ fn folder(path: &Path, shown: &str, owner: &Owner, meter: &mut Meter<'_>) -> Res
         }
     }
     let what = "the same release as in the folder";
-    match (in_folder, pinned) {
-        (Some(ours), Some(theirs)) if ours == theirs => inner.report.ok("release", what, ""),
-        (Some(_), Some(_)) => {
-            let found = Break::of(out::DISK, "its UKI pins another manifest");
-            inner.report.failed("release", what, found);
-        }
-        _ => {
-            let why = "one of the UKIs pins no manifest";
-            inner.report.not_checked("release", what, why);
-        }
+    let whole = |pinned: &[Vec<u8>]| pinned.len() == systems.len();
+    if !whole(&in_folder) || pinned.is_empty() {
+        let why = "one of the UKIs pins no manifest";
+        inner.report.not_checked("release", what, why);
+    } else if in_folder == pinned {
+        inner.report.ok("release", what, "");
+    } else {
+        let found = Break::of(out::DISK, "its UKI pins another manifest");
+        inner.report.failed("release", what, found);
     }
     let (mut report, inner) = (context.report, inner.report);
     report.append(inner, out::DISK);

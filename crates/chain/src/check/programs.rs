@@ -7,7 +7,11 @@ use super::{Context, enrolment, uki};
 use crate::files::Files;
 
 /// Checks every program besides the UKI, and names what is no part of the release.
-pub(super) fn check(context: &mut Context<'_, '_>, files: &mut Files<'_>) {
+pub(super) fn check(
+    context: &mut Context<'_, '_>,
+    files: &mut Files<'_>,
+    systems: &[Option<String>],
+) {
     let Files::Slot { volume, .. } = files else {
         return;
     };
@@ -15,7 +19,7 @@ pub(super) fn check(context: &mut Context<'_, '_>, files: &mut Files<'_>) {
         // The directories' row says so already.
         return;
     };
-    let ours = release_files();
+    let ours = release_files(systems);
     let mut others = Vec::new();
     for (path, entry) in entries {
         if entry.is_directory || ours.iter().any(|name| name.eq_ignore_ascii_case(&path)) {
@@ -58,19 +62,23 @@ fn program(context: &mut Context<'_, '_>, files: &mut Files<'_>, path: &str) {
     }
 }
 
-/// Every path that a release can have on a boot partition.
-fn release_files() -> Vec<String> {
-    let mut names = vec![esp::MANIFEST.to_owned(), esp::MANIFEST_SIGNATURE.to_owned()];
-    for image in [ImageName::Root, ImageName::Modules, ImageName::Firmware] {
-        let name = image.as_str();
-        names.push(esp::image_file(name));
-        names.push(esp::root_hash_file(name));
-        names.push(esp::signature_file(name));
+/// Every path that a release of these systems can have on a boot partition.
+fn release_files(systems: &[Option<String>]) -> Vec<String> {
+    let mut stems = vec![ImageName::Modules.as_str(), ImageName::Firmware.as_str()];
+    let (mut names, mut paths) = (Vec::new(), vec![esp::UKI.to_owned()]);
+    for system in systems.iter().map(Option::as_deref) {
+        stems.push(system.unwrap_or(ImageName::Root.as_str()));
+        names.push(esp::manifest_file(system));
+        names.push(esp::manifest_signature_file(system));
+        paths.push(esp::uki(system));
     }
-    let mut paths: Vec<String> = (names.iter())
-        .map(|name| format!("{}/{name}", esp::RELEASE))
-        .collect();
-    paths.push(esp::UKI.to_owned());
+    for stem in stems {
+        names.push(esp::image_file(stem));
+        names.push(esp::root_hash_file(stem));
+        names.push(esp::signature_file(stem));
+    }
+    let in_release = |name: &String| format!("{}/{name}", esp::RELEASE);
+    paths.extend(names.iter().map(in_release));
     paths.extend(enrolment::paths());
     paths
 }

@@ -1,10 +1,11 @@
-//! A release: UKI, manifest, images, and their signatures.
+//! A release: for each system UKI, manifest, images, and their signatures. What several share is
+//! checked once.
 
 use contract::esp;
-use contract::manifest::Manifest;
+use contract::manifest::{Image, Manifest};
 use source::keys::verify_detached;
 
-use super::{Context, image, uki};
+use super::{Context, image, systems, uki};
 use crate::Error;
 use crate::files::Files;
 use crate::report::Break;
@@ -12,10 +13,40 @@ use crate::report::Break;
 /// Longest manifest, signature and root hash that are read, in bytes.
 pub(super) const SMALL: usize = 1 << 20;
 
-/// Checks all of it; gives the manifest that the UKI pins.
-pub(super) fn check(context: &mut Context<'_, '_>, files: &mut Files<'_>) -> Option<Vec<u8>> {
+/// Checks all of it; gives the manifests that the UKIs pin, one for each system.
+pub(super) fn check(
+    context: &mut Context<'_, '_>,
+    files: &mut Files<'_>,
+    systems: &[Option<String>],
+) -> Vec<Vec<u8>> {
+    let mut done = Done::default();
+    let pinned = systems
+        .iter()
+        .filter_map(|system| one(context, files, system.as_deref(), &mut done))
+        .collect();
+    if let Some(first) = systems.iter().flatten().next() {
+        systems::started_first(context, files, first);
+    }
+    pinned
+}
+
+/// What need not be done for each system.
+#[derive(Default)]
+struct Done {
+    /// The first manifest that a UKI pins.
+    first: Option<Manifest>,
+    /// Images that were checked.
+    images: Vec<Image>,
+}
+
+fn one(
+    context: &mut Context<'_, '_>,
+    files: &mut Files<'_>,
+    system: Option<&str>,
+    done: &mut Done,
+) -> Option<Vec<u8>> {
     // 1. The UKI and what its initrd pins.
-    let path = files.uki();
+    let path = files.uki(system);
     let pinned = match files.open(&path) {
         Ok(mut part) => uki::check(context, &mut part),
         Err(error) => {
@@ -25,19 +56,27 @@ pub(super) fn check(context: &mut Context<'_, '_>, files: &mut Files<'_>) -> Opt
     };
 
     // 2. The manifest beside the images: the same bytes, signed.
-    let beside = manifest(context, files, pinned.as_deref());
+    let beside = manifest(context, files, system, pinned.as_deref());
 
     // 3. The images that the pinned manifest names; without one, those that the other names.
     let bytes = pinned.as_deref().or(beside.as_deref());
     match bytes.map(Manifest::from_json) {
         Some(Ok(manifest)) => {
-            context.report.version = Some(manifest.version.clone());
+            let version = &mut context.report.version;
+            version.get_or_insert_with(|| manifest.version.clone());
             if pinned.is_none() {
-                let why = "no UKI pins a manifest; the images are compared with release.json's";
+                let file = esp::manifest_file(system);
+                let why = format!("no UKI pins a manifest; the images are compared with {file}'s");
                 context.report.not_checked("images", "pinned", why);
+            } else if let Some(name) = system {
+                let first = done.first.get_or_insert_with(|| manifest.clone());
+                systems::belongs(context, &path, name, &manifest, first);
             }
-            for row in &manifest.images {
-                image::check(context, files, row);
+            for row in manifest.images {
+                if !done.images.contains(&row) {
+                    image::check(context, files, &row);
+                    done.images.push(row);
+                }
             }
         }
         _ => {
@@ -51,9 +90,10 @@ pub(super) fn check(context: &mut Context<'_, '_>, files: &mut Files<'_>) -> Opt
 fn manifest(
     context: &mut Context<'_, '_>,
     files: &mut Files<'_>,
+    system: Option<&str>,
     pinned: Option<&[u8]>,
 ) -> Option<Vec<u8>> {
-    let path = files.release(esp::MANIFEST);
+    let path = files.release(&esp::manifest_file(system));
     let what = "the copy that the UKI pins";
     let part = files.open(&path).and_then(|mut part| {
         let bytes = part.all(SMALL)?;
@@ -79,7 +119,7 @@ fn manifest(
             return None;
         }
     };
-    let signature = files.release(esp::MANIFEST_SIGNATURE);
+    let signature = files.release(&esp::manifest_signature_file(system));
     signed(context, files, &signature, &bytes);
     Some(bytes)
 }

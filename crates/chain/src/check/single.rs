@@ -67,7 +67,7 @@ fn readable(context: &mut Context<'_, '_>, part: &mut Part<'_>, name: &str) {
     let manifest = part.all(SMALL).and_then(|b| Ok(Manifest::from_json(&b)?));
     match manifest {
         Ok(manifest) => {
-            let detail = format!("release {}", manifest.version);
+            let detail = format!("release {}", manifest.title());
             context.report.ok(name, what, detail);
             context.report.version = Some(manifest.version);
         }

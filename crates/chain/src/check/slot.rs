@@ -2,7 +2,7 @@
 
 use formats::fat::Part;
 
-use super::{Context, enrolment, programs, release};
+use super::{Context, enrolment, programs, release, systems};
 use crate::Bytes;
 use crate::files::Files;
 use crate::report::{BREAKS, Break, Breaks};
@@ -23,14 +23,14 @@ const ROWS: &[(Part, &str, &str)] = &[
     ),
 ];
 
-/// Checks the partition of `size` bytes from byte `start` of the disk on; gives the manifest that
-/// its UKI pins.
+/// Checks the partition of `size` bytes from byte `start` of the disk on; gives the manifests that
+/// its UKIs pin.
 pub(super) fn check(
     context: &mut Context<'_, '_>,
     disk: &mut dyn Bytes,
     start: u64,
     size: u64,
-) -> Option<Vec<u8>> {
+) -> Vec<Vec<u8>> {
     let (object, what) = ("FAT boot sector", "a FAT32 volume");
     let mut files = match Files::slot(disk, start, size) {
         Ok(files) => files,
@@ -44,7 +44,7 @@ pub(super) fn check(
             context
                 .report
                 .not_checked("release", "on the boot partition", why);
-            return None;
+            return Vec::new();
         }
     };
     if let Files::Slot { volume, .. } = &mut files {
@@ -76,8 +76,9 @@ pub(super) fn check(
             }
         }
     }
-    let pinned = release::check(context, &mut files);
-    programs::check(context, &mut files);
+    let systems = systems::names(&mut files);
+    let pinned = release::check(context, &mut files, &systems);
+    programs::check(context, &mut files, &systems);
     enrolment::check(context, &mut files);
     pinned
 }

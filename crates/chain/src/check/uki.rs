@@ -34,7 +34,7 @@ pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Optio
     };
     let (manifest, breaks) = contents(&name, &pinned);
     let detail = manifest.as_ref().map_or(String::new(), |manifest| {
-        format!("release {}", manifest.version)
+        format!("release {}", manifest.title())
     });
     context.report.settle(&name, what, breaks, detail);
     if let Some(manifest) = &manifest {

@@ -10,6 +10,7 @@ mod mirror;
 mod place;
 mod policy;
 mod reference;
+mod systems;
 mod write;
 
 // The archive with which `source` tests its downloads, and the mirror that spoils them. Not all
