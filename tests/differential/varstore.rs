@@ -9,6 +9,7 @@ use crate::owner::{NOT_BEFORE, Owner};
 use artifact::uki::{DEFAULT_SBAT, Parts, assemble, sign};
 use formats::efi_signature_list::Timestamp;
 use formats::efivars::{self, CUSTOM_MODE, DB, KEK, PK, SECURE_BOOT_ENABLE};
+use formats::load_option;
 use formats::varstore::{Store, Variable, write};
 
 /// `OVMF_VARS_4M.fd` with the owner's keys.
@@ -150,6 +151,14 @@ fn ovmf_starts_what_db_signed_and_nothing_else() {
             assert!(after.contains(&variable), "{what}: {}", variable.name);
         }
         assert!(after.iter().any(|v| v.name == "BootOrder"), "{what}");
+        // Its own boot entries are read, and written as it wrote them.
+        let is_entry = |v: &&Variable| v.name.starts_with("Boot0");
+        let entries: Vec<&Variable> = after.iter().filter(is_entry).collect();
+        assert!(!entries.is_empty(), "{what}");
+        for entry in entries {
+            let option = load_option::read(&entry.data).unwrap();
+            assert_eq!(load_option::write(&option).unwrap(), entry.data, "{option}");
+        }
     }
 }
 

@@ -15,4 +15,5 @@ mod release;
 mod roots;
 mod screen;
 mod stick;
+mod systems;
 mod tamper;

@@ -11,6 +11,19 @@ use crate::release::{self, scratch, succeed};
 /// What getty asks.
 const LOGIN: &str = "login:";
 
+/// What Alpine's root says when it is up.
+pub const ALPINE_LOGIN: &[&str] = &["Welcome to Alpine Linux 3.20", LOGIN];
+
+/// busybox's init starts a getty: there is no OpenRC to do so.
+pub const INITTAB: &str = "ttyS0::respawn:/sbin/getty -L 115200 ttyS0 vt100";
+
+/// What the program says.
+pub const PROGRAM_WORDS: &[&str] =
+    &["hello from the image, on the machine: process 1, user 1000, group 100, in /srv/data"];
+
+/// The program speaks to the console that is named last.
+pub const PROGRAM_LINE: &str = "console=tty0 console=ttyS0,115200 panic=30 oops=panic";
+
 /// systemd needs no help: its generator finds the console that the command line names. What a
 /// container image has no reason to have is a name for the machine.
 #[test]
@@ -42,27 +55,18 @@ fn systemd(suite: &str, banner: &str) {
 /// inittab is replaced. It stays read-only.
 #[test]
 fn alpine_with_busybox() {
-    let Some(root) = tests::shared_data("alpine-minirootfs-3.20.3-x86_64.tar.gz") else {
+    let Some(image) = alpine("root-alpine") else {
         return;
     };
-    let folder = scratch("root-alpine");
-    // umoci compresses it once more.
-    let tar = folder.join("root.tar");
-    let mut unpack = Command::new("gzip");
-    let plain = tests::stdout("gzip", unpack.arg("-dc").arg(&root));
-    fs::write(&tar, plain).unwrap();
-    let image = image(&folder, &tar, &[]);
     let release = release::build(
         "release-alpine",
         &format!(
             "[root]\nsource = [{{ image = '{image}' }}]\n\
-             [[root.add]]\npath = '/etc/inittab'\n\
-             content = 'ttyS0::respawn:/sbin/getty -L 115200 ttyS0 vt100'\n\
+             [[root.add]]\npath = '/etc/inittab'\ncontent = '{INITTAB}'\n\
              [firmware]\nsource = []\n[image]\nlevel = 1\n"
         ),
     );
-    let words = ["Welcome to Alpine Linux 3.20", LOGIN];
-    let seen = boot(&release, &release.out.join("disk.img"), &words);
+    let seen = boot(&release, &release.out.join("disk.img"), ALPINE_LOGIN);
     seen.must(seen.met, "no login prompt");
 }
 
@@ -70,7 +74,34 @@ fn alpine_with_busybox() {
 /// command line names last.
 #[test]
 fn one_program() {
-    let folder = scratch("root-program");
+    let image = program("root-program");
+    let release = release::build(
+        "release-program",
+        &format!(
+            "[root]\nsource = [{{ image = '{image}' }}]\n\
+             [uki]\ncommand_line = '{PROGRAM_LINE}'\n\
+             [firmware]\nsource = []\n[image]\nlevel = 1\n"
+        ),
+    );
+    let seen = boot(&release, &release.out.join("disk.img"), PROGRAM_WORDS);
+    seen.must(seen.met, "the program did not say what it was told to");
+}
+
+/// Alpine's mini root filesystem as an image; nothing where it is not at hand.
+pub fn alpine(name: &str) -> Option<String> {
+    let root = tests::shared_data("alpine-minirootfs-3.20.3-x86_64.tar.gz")?;
+    let folder = scratch(name);
+    // umoci compresses it once more.
+    let tar = folder.join("root.tar");
+    let mut unpack = Command::new("gzip");
+    let plain = tests::stdout("gzip", unpack.arg("-dc").arg(&root));
+    fs::write(&tar, plain).unwrap();
+    Some(image(&folder, &tar, &[]))
+}
+
+/// The image of one program.
+pub fn program(name: &str) -> String {
+    let folder = scratch(name);
     let root = folder.join("root");
     fs::create_dir_all(root.join("opt")).unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("vm/program.c");
@@ -90,19 +121,7 @@ fn one_program() {
         "--config.workingdir=/srv/data",
         "--config.user=1000:100",
     ];
-    let image = image(&folder, &tar, &config);
-    let release = release::build(
-        "release-program",
-        &format!(
-            "[root]\nsource = [{{ image = '{image}' }}]\n\
-             [uki]\ncommand_line = 'console=tty0 console=ttyS0,115200 panic=30 oops=panic'\n\
-             [firmware]\nsource = []\n[image]\nlevel = 1\n"
-        ),
-    );
-    let words =
-        "hello from the image, on the machine: process 1, user 1000, group 100, in /srv/data";
-    let seen = boot(&release, &release.out.join("disk.img"), &[words]);
-    seen.must(seen.met, "the program did not say what it was told to");
+    image(&folder, &tar, &config)
 }
 
 /// An image of one layer in an OCI layout, made by umoci, as sealboot's configuration names it.

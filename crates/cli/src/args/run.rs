@@ -43,6 +43,10 @@ pub struct Firmware {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Disks")]
 pub struct Disks {
+    /// Of several systems on DISK, the one that the firmware starts: by a boot entry, before all
+    /// others that it has
+    #[arg(long, value_name = "NAME")]
+    pub system: Option<String>,
     /// How the disks are attached; firmware reads "uas" and "mmc" from a USB copy that is gone
     /// when the kernel starts
     #[arg(long, value_name = "BUS", value_enum, default_value = "virtio")]

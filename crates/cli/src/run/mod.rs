@@ -5,6 +5,7 @@ mod attempt;
 mod bus;
 mod console;
 mod disk;
+mod entries;
 mod expect;
 mod firmware;
 mod machine;

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use formats::load_option::LoadOption;
 
 use super::bus::{self, Row};
 use super::disk::Image;
+use super::entries;
 use super::firmware::{self, Firmware};
 use super::machine::Machine;
 use super::screenshot::Screenshot;
@@ -25,6 +27,8 @@ pub struct Plan {
     variables: Option<PathBuf>,
     /// A new variable store.
     store: Vec<u8>,
+    /// Boot entries that come before all that a store has.
+    entries: Vec<LoadOption>,
     bus: &'static Row,
     disks: Vec<Image>,
     memory: u32,
@@ -72,6 +76,8 @@ impl Plan {
         for path in &line.disks.second_disk {
             disks.push(Image::open(path, &[])?);
         }
+        let system = line.disks.system.as_deref();
+        let entries = system.map(|system| entries::of(&line.disk, system));
         let bus = Row::of(line.disks.disk_bus);
         check(line, bus)?;
         let firmware = firmware::find(Path::new("/"))
@@ -93,6 +99,7 @@ impl Plan {
             firmware,
             variables: line.firmware.variables.clone(),
             store,
+            entries: entries.transpose()?.unwrap_or_default(),
             bus,
             disks,
             memory: line.machine.memory,
@@ -144,15 +151,20 @@ impl Plan {
 
     /// The file of the machine's variables, made when it is not there.
     fn variables(&self, folder: &Path) -> anyhow::Result<PathBuf> {
-        let path = match &self.variables {
-            Some(kept) if kept.exists() => {
-                varstore::check(kept, self.store.len())?;
-                return Ok(kept.clone());
-            }
-            Some(kept) => kept.clone(),
-            None => folder.join("variables.fd"),
+        let usual = folder.join("variables.fd");
+        let path = self.variables.clone().unwrap_or(usual);
+        let is_kept = path.exists();
+        let mut store = match is_kept {
+            true => varstore::read(&path, self.store.len())?,
+            false => self.store.clone(),
         };
-        fs::write(&path, &self.store)
+        if self.entries.is_empty() && is_kept {
+            return Ok(path);
+        }
+        if !self.entries.is_empty() {
+            store = varstore::with_entries(&store, &self.entries)?;
+        }
+        fs::write(&path, &store)
             .with_context(|| format!("the variable store {} cannot be written", path.display()))
             .code(Code::Failed)?;
         Ok(path)

@@ -6,8 +6,10 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use formats::efi_signature_list::{Timestamp, read_auth};
 use formats::efivars::{self, CUSTOM_MODE, DB, KEK, PK, SECURE_BOOT_ENABLE};
+use formats::load_option::LoadOption;
 use formats::varstore::{self, Variable};
 
+use super::entries;
 use crate::exit::{Code, WithCode};
 use crate::keys;
 
@@ -42,8 +44,12 @@ pub fn new(blank: &Path, folder: &Path, state: State) -> anyhow::Result<Vec<u8>>
         .code(Code::Missing)
 }
 
-/// An error when the file is no variable store, or one of another size than this firmware's.
-pub fn check(path: &Path, size: usize) -> anyhow::Result<()> {
+/// The bytes of a variable store.
+///
+/// # Errors
+///
+/// When the file is none, or one of another size than this firmware's.
+pub fn read(path: &Path, size: usize) -> anyhow::Result<Vec<u8>> {
     let cannot = || format!("the variable store {} cannot be used", path.display());
     let bytes = fs::read(path).with_context(cannot).input_code()?;
     varstore::Store::parse(&bytes)
@@ -57,7 +63,19 @@ pub fn check(path: &Path, size: usize) -> anyhow::Result<()> {
         .with_context(cannot)
         .code(Code::Refused);
     }
-    Ok(())
+    Ok(bytes)
+}
+
+/// The store with boot entries before all others.
+pub fn with_entries(store: &[u8], boot: &[LoadOption]) -> anyhow::Result<Vec<u8>> {
+    let cannot = "the boot entries cannot be put into the variable store";
+    let parsed = varstore::Store::parse(store)
+        .context(cannot)
+        .code(Code::Refused)?;
+    let variables = entries::variables(&parsed, boot).context(cannot)?;
+    varstore::write(store, &variables)
+        .context(cannot)
+        .code(Code::Refused)
 }
 
 fn with_keys(folder: &Path, secure_boot: bool) -> anyhow::Result<Vec<Variable>> {
