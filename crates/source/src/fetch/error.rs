@@ -63,10 +63,10 @@ pub enum Error {
         /// How long the server asks to wait before the next try.
         wait: Duration,
     },
-    /// No connection lasted until something was sent, however often it was tried.
+    /// No connection lasted until a request was answered, however often it was tried.
     #[error(
-        "{url}: it could not be sent in {tries} tries; check the network and the server and run it \
-         again: what has arrived is not sent twice"
+        "{url}: no answer in {tries} tries; check the network and the server and run it again: what has \
+         arrived is not sent twice"
     )]
     Unsent {
         /// Where to.

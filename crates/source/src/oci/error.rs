@@ -245,6 +245,14 @@ pub enum Error {
         /// How many may.
         limit: usize,
     },
+    /// Manifests without end.
+    #[error("{image}: more than {limit} manifests and indexes belong to it or refer to it")]
+    Many {
+        /// The reference.
+        image: String,
+        /// How many may.
+        limit: usize,
+    },
     /// Manifest and configuration do not fit together.
     #[error(
         "{image}: the manifest has {layers} layers and the configuration {diff_ids} diff_ids; \

@@ -21,7 +21,7 @@ mod reference;
 mod registry;
 mod tar_index;
 
-pub use copy::{Copied, Count, copy};
+pub use copy::{Copied, Count, artifact_type, copy};
 pub use document::{Config, Program};
 pub use error::Error;
 pub use image::Image;

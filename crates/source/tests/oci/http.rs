@@ -106,17 +106,21 @@ impl Server {
 fn talk(stream: &TcpStream, log: &Mutex<Vec<Request>>, handler: &Handler) -> Option<()> {
     let mut reader = BufReader::new(stream);
     loop {
-        let Some(request) = read_request(&mut reader) else {
+        let Some(request) = read_request(&mut reader, stream) else {
             // What servers say to TLS where they speak none.
             let mut stream = stream;
             return stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").ok();
         };
         log.lock().unwrap().push(request.clone());
-        send(stream, &handler(&request))?;
+        let mut reply = handler(&request);
+        if request.method == "HEAD" {
+            reply.body.clear();
+        }
+        send(stream, &reply)?;
     }
 }
 
-fn read_request(reader: &mut impl BufRead) -> Option<Request> {
+fn read_request(reader: &mut impl BufRead, mut stream: &TcpStream) -> Option<Request> {
     let (first, headers) = read_head(reader)?;
     let mut words = first.split(' ');
     let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
@@ -129,6 +133,9 @@ fn read_request(reader: &mut impl BufRead) -> Option<Request> {
     let length: usize = request
         .get("content-length")
         .map_or(0, |text| text.parse().unwrap());
+    if request.get("expect").is_some() {
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").ok()?;
+    }
     request.body = vec![0; length];
     reader.read_exact(&mut request.body).ok()?;
     Some(request)
@@ -185,7 +192,7 @@ pub(crate) fn forward(host: &str, request: &Request) -> Reply {
     for (name, value) in request
         .headers
         .iter()
-        .filter(|(name, _)| name != "connection")
+        .filter(|(name, _)| !["connection", "expect"].contains(&name.as_str()))
     {
         head += &format!("{name}: {value}\r\n");
     }

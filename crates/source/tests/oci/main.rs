@@ -1,5 +1,6 @@
 //! Container images in folders, tars and registries: what is read, and what is refused.
 
+mod copy;
 mod files;
 mod fixture;
 mod holding;
@@ -7,3 +8,4 @@ mod holding;
 #[allow(dead_code)]
 mod http;
 mod registry;
+mod taking;

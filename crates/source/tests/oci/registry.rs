@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use source::fetch::{Cache, Client, Settings};
-use source::oci::{self, Credentials, Image, Registries};
+use source::oci::{self, Copied, Credentials, Image, Registries};
 use source::tree::Tree;
 use source::tree::dump::dump;
 
@@ -14,14 +14,14 @@ use crate::fixture::{Contents, INDEX, MANIFEST, hex};
 use crate::holding::holding;
 use crate::http::{Reply, Request, Server};
 
-struct Machine {
+pub(crate) struct Machine {
     folder: tempfile::TempDir,
     offline: bool,
     auth: Option<String>,
 }
 
 impl Machine {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
             offline: false,
@@ -30,7 +30,7 @@ impl Machine {
     }
 
     /// With this login for that registry.
-    fn with_login(host: &str, entry: &str) -> Self {
+    pub(crate) fn with_login(host: &str, entry: &str) -> Self {
         let auth = format!(r#"{{"auths": {{"{host}": {{{entry}}}}}}}"#);
         Self {
             auth: Some(auth),
@@ -38,11 +38,11 @@ impl Machine {
         }
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn pull(&self, reference: &str) -> Result<Image, String> {
+    pub(crate) fn registries(&self) -> Registries {
         let cache = Cache::open(self.path().join("cache")).unwrap();
         let settings = Settings {
             offline: self.offline,
@@ -65,10 +65,19 @@ impl Machine {
             insecure: Vec::new(),
         };
         let client = Client::new(cache, settings).unwrap();
-        let registries = Registries::new(client, settings_of_registries);
-        registries
+        Registries::new(client, settings_of_registries)
+    }
+
+    fn pull(&self, reference: &str) -> Result<Image, String> {
+        self.registries()
             .pull(&reference.parse().unwrap(), &())
             .map_err(|error| explain(&error))
+    }
+
+    /// Copies an image.
+    pub(crate) fn copy(&self, from: &str, to: &str) -> Result<Copied, String> {
+        let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+        oci::copy(Some(&self.registries()), &from, &to, &()).map_err(|error| explain(&error))
     }
 
     fn tree(&self, reference: &str) -> Result<String, String> {

@@ -76,7 +76,8 @@ pub(super) fn write(
                 let (said, stop) = (format!("blob sha256:{digest}"), AtomicBool::new(false));
                 let blob = store.blob(descriptor, &said, &stop)?;
                 header(&mut out, &name, Some(descriptor.size)).map_err(failed("write", path))?;
-                copy((&said, descriptor, &blob), &mut out, path, progress, &stop)?;
+                let part = (said.as_str(), *descriptor, &blob);
+                copy(part, &mut out, progress, &stop)?.map_err(failed("write", path))?;
                 pad(&mut out, descriptor.size).map_err(failed("write", path))?;
                 counts.add(true, descriptor.size);
             }

@@ -11,6 +11,9 @@ use crate::fetch::Digest;
 /// The most memory that the documents of one image may take, in bytes.
 const DOCUMENTS_MAX: u64 = 64 << 20;
 
+/// How many documents are looked at.
+const NUMBER_MAX: usize = 4096;
+
 /// A manifest or index.
 #[derive(Debug)]
 pub(super) struct Document {
@@ -38,6 +41,7 @@ struct Gathering {
     seen: BTreeSet<Digest>,
     documents: Vec<Document>,
     blobs: BTreeMap<Digest, Descriptor>,
+    number: usize,
     bytes: u64,
 }
 
@@ -64,7 +68,7 @@ impl Bundle {
                 if all.seen.contains(&digest) || !is_document(&descriptor) {
                     continue;
                 }
-                let bytes = store.document(&descriptor, MANIFEST_MAX)?;
+                let bytes = all.document(image, &descriptor, store)?;
                 let about: About = parse(&bytes, &format!("blob sha256:{digest}"))?;
                 let refers_to = about.subject.as_ref().map(Descriptor::digest).transpose()?;
                 if refers_to != Some(subject) {
@@ -96,6 +100,23 @@ impl Bundle {
 }
 
 impl Gathering {
+    /// One more document; nobody can make this go on without end.
+    fn document(
+        &mut self,
+        image: &str,
+        descriptor: &Descriptor,
+        store: &dyn Store,
+    ) -> Result<Vec<u8>, Error> {
+        self.number += 1;
+        match self.number > NUMBER_MAX {
+            true => Err(Error::Many {
+                image: image.to_owned(),
+                limit: NUMBER_MAX,
+            }),
+            false => store.document(descriptor, MANIFEST_MAX),
+        }
+    }
+
     /// Adds a manifest or index after all that it names.
     fn add(
         &mut self,
@@ -117,7 +138,7 @@ impl Gathering {
         if !is_document(&descriptor) {
             return Err(no_image(&descriptor));
         }
-        let bytes = store.document(&descriptor, MANIFEST_MAX)?;
+        let bytes = self.document(image, &descriptor, store)?;
         self.bytes = self.bytes.saturating_add(bytes.len() as u64);
         if self.bytes > DOCUMENTS_MAX {
             return Err(Error::TooLarge {

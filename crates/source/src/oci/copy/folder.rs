@@ -51,9 +51,10 @@ pub(super) fn write(
         let name = format!("blob sha256:{digest}");
         let blob = store.blob(descriptor, &name, stop)?;
         let path = aside(digest);
-        let mut file = File::create_new(&path).map_err(failed("make", &path))?;
-        copy((&name, descriptor, &blob), &mut file, &path, progress, stop)?;
-        file.sync_all().map_err(failed("write", &path))?;
+        let mut file = File::create_new(&path).map_err(failed("write to", folder))?;
+        let part = (name.as_str(), *descriptor, &blob);
+        copy(part, &mut file, progress, stop)?.map_err(failed("write to", folder))?;
+        file.sync_all().map_err(failed("write to", folder))?;
         Ok::<_, Error>(true)
     })?;
     let mut new: Vec<Digest> = Vec::new();
@@ -65,7 +66,7 @@ pub(super) fn write(
         let written = !is_there(&document.digest, document.bytes.len() as u64);
         counts.add(written, document.bytes.len() as u64);
         if written {
-            put(&aside(&document.digest), &document.bytes)?;
+            put(&aside(&document.digest), &document.bytes).map_err(failed("write to", folder))?;
             new.push(document.digest);
         }
     }
@@ -76,7 +77,7 @@ pub(super) fn write(
             index::extended(old, &name, bundle, tag)?
         }
     };
-    put(&corner.path().join(index::INDEX), &bytes)?;
+    put(&corner.path().join(index::INDEX), &bytes).map_err(failed("write to", folder))?;
 
     // All of it is there: only moving is left.
     let blobs = folder.join(BLOBS);
@@ -86,7 +87,8 @@ pub(super) fn write(
     }
     sync(&blobs)?;
     if old.is_none() {
-        put(&folder.join(index::VERSION.0), index::VERSION.1)?;
+        let (name, bytes) = index::VERSION;
+        put(&folder.join(name), bytes).map_err(failed("write to", folder))?;
     }
     rename(
         &corner.path().join(index::INDEX),
@@ -116,14 +118,13 @@ fn open(folder: &Path) -> Result<Option<Vec<u8>>, Error> {
         .transpose()
 }
 
-/// Copies a blob while its digest is taken.
+/// Copies a blob while its digest is taken. The inner result is that of writing.
 pub(super) fn copy(
     (name, descriptor, blob): (&str, &Descriptor, &Blob),
     out: &mut dyn Write,
-    path: &Path,
     progress: &dyn Progress,
     stop: &AtomicBool,
-) -> Result<(), Error> {
+) -> Result<io::Result<()>, Error> {
     let wrong = Wrong::default();
     let tell = |done| {
         progress.advance(name, done, descriptor.size);
@@ -132,21 +133,17 @@ pub(super) fn copy(
     let size = (descriptor.digest()?, descriptor.size);
     let mut reader = Checked::new(blob, size, &tell, &wrong);
     let copied = io::copy(&mut reader, out);
-    match (wrong.take(), copied) {
-        (Some(error), _) => Err(error),
-        (None, Err(error)) => Err(failed("write", path)(error)),
-        (None, Ok(_)) => Ok(()),
+    match wrong.take() {
+        Some(error) => Err(error),
+        None => Ok(copied.map(drop)),
     }
 }
 
 /// Writes a whole small file.
-fn put(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let write = || {
-        let mut file = File::create(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(failed("write", path))
+fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), Error> {

@@ -12,12 +12,13 @@ mod folder;
 mod index;
 mod registry;
 
+use super::Error;
+use super::document::{About, Descriptor, MANIFEST_MAX, parse};
 use super::image::{Store, choose_any};
 use super::layout::Layout;
 use super::reference::{Place, Reference, is_tag};
 use super::registry::{DEFAULT_TAG, Registries};
 use super::tar_index::TarIndex;
-use super::{Error, document::Descriptor};
 use crate::fetch::{Digest, Progress};
 use bundle::Bundle;
 pub(super) use checked::{Checked, Wrong};
@@ -82,32 +83,8 @@ pub fn copy(
     progress: &dyn Progress,
 ) -> Result<Copied, Error> {
     check(to)?;
-    let remote = |reference: &Reference| {
-        registries.ok_or_else(|| Error::Remote {
-            image: reference.to_string(),
-        })
-    };
-    let local = |layout: Layout| {
-        let named = choose_any(from, &layout.images()?)?;
-        Ok::<(Box<dyn Store>, Descriptor), Error>((Box::new(layout), named))
-    };
     // 1. What is to be copied.
-    let (store, named) = match &from.place {
-        Place::Layout(path) => local(Layout::Folder(path.clone()))?,
-        Place::Archive(path) => local(Layout::Tar(TarIndex::open(path)?))?,
-        Place::Registry { .. } => {
-            let repository = remote(from)?.origin(from, progress)?;
-            let named = repository.named(from)?;
-            (Box::new(repository) as Box<dyn Store>, named)
-        }
-        Place::DockerArchive(_) => {
-            return Err(Error::Origin {
-                image: from.to_string(),
-                what: "what 'docker save' writes has no manifest, which a copy would keep; \
-                       'skopeo copy' makes an OCI layout of it",
-            });
-        }
-    };
+    let (store, named) = open(registries, from, progress)?;
     let tag = tag(from, to, &named);
     let bundle = Bundle::read(&from.to_string(), named, &*store)?;
 
@@ -118,7 +95,7 @@ pub fn copy(
         Place::Layout(path) => folder::write(&bundle, &*store, path, &tag, progress)?,
         Place::Archive(path) => archive::write(&bundle, &*store, path, &tag, progress)?,
         Place::Registry { .. } => {
-            let repository = remote(to)?.destination(&named, progress)?;
+            let repository = remote(registries, to)?.destination(&named, progress)?;
             registry::send(&bundle, &*store, &repository, &tag)?
         }
         Place::DockerArchive(_) => Counts::default(),
@@ -130,6 +107,53 @@ pub fn copy(
         referrers: bundle.referrers.len(),
         sent: counts.sent,
         present: counts.present,
+    })
+}
+
+/// What the manifest that a reference names is, when it is an artifact's; else nothing.
+pub fn artifact_type(
+    registries: Option<&Registries>,
+    from: &Reference,
+    progress: &dyn Progress,
+) -> Result<Option<String>, Error> {
+    let (store, named) = open(registries, from, progress)?;
+    let bytes = store.document(&named, MANIFEST_MAX)?;
+    let about: About = parse(&bytes, &format!("blob sha256:{}", named.digest()?))?;
+    Ok(about.artifact_type)
+}
+
+/// Where a reference leads, and what it names there.
+fn open<'a>(
+    registries: Option<&'a Registries>,
+    from: &Reference,
+    progress: &'a dyn Progress,
+) -> Result<(Box<dyn Store + 'a>, Descriptor), Error> {
+    let layout = match &from.place {
+        Place::Layout(path) => Layout::Folder(path.clone()),
+        Place::Archive(path) => Layout::Tar(TarIndex::open(path)?),
+        Place::Registry { .. } => {
+            let repository = remote(registries, from)?.origin(from, progress)?;
+            let named = repository.named(from)?;
+            return Ok((Box::new(repository), named));
+        }
+        Place::DockerArchive(_) => {
+            return Err(Error::Origin {
+                image: from.to_string(),
+                what: "what 'docker save' writes has no manifest, which a copy would keep; \
+                       'skopeo copy' makes an OCI layout of it",
+            });
+        }
+    };
+    let named = choose_any(from, &layout.images()?)?;
+    Ok((Box::new(layout), named))
+}
+
+fn remote<'a>(
+    registries: Option<&'a Registries>,
+    reference: &Reference,
+) -> Result<&'a Registries, Error> {
+    registries.ok_or_else(|| Error::Remote {
+        image: reference.to_string(),
     })
 }
 

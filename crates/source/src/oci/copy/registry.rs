@@ -14,6 +14,8 @@ pub(super) fn send(
     to: &Repository<'_>,
     tag: &str,
 ) -> Result<Counts, Error> {
+    // One request first: a registry that is not there, or wants a login, is found out once.
+    let is_there = to.has_document(tag, bundle.root.digest)?;
     let mut counts = Counts::default();
     let blobs: Vec<_> = bundle.blobs.iter().collect();
     let sent = in_parallel(&blobs, |(digest, descriptor), stop| {
@@ -29,33 +31,35 @@ pub(super) fn send(
         counts.add(sent, descriptor.size);
     }
     for document in &bundle.documents {
-        send_document(document, to, None, &mut counts)?;
+        send_document(document, to, &mut counts)?;
     }
     for (document, subject) in &bundle.referrers {
-        let listed = send_document(document, to, None, &mut counts)?;
+        let listed = send_document(document, to, &mut counts)?;
         if let (Some(subject), false) = (subject, listed) {
             list(document, *subject, to)?;
         }
     }
-    send_document(&bundle.root, to, Some(tag), &mut counts)?;
+    let root = &bundle.root;
+    counts.add(!is_there, root.bytes.len() as u64);
+    if !is_there {
+        to.send_document(&root.descriptor, &root.bytes, tag)?;
+    }
     Ok(counts)
 }
 
-/// Sends a manifest or index, unless it is there; whether the registry says that it has put it on the
-/// list of what refers to its subject.
+/// Sends a manifest or index by its digest, unless it is there; whether the registry says that it has put
+/// it on the list of what refers to its subject.
 fn send_document(
     document: &Document,
     to: &Repository<'_>,
-    tag: Option<&str>,
     counts: &mut Counts,
 ) -> Result<bool, Error> {
-    let by_digest = format!("sha256:{}", document.digest);
-    let name = tag.unwrap_or(&by_digest);
-    let is_there = to.has_document(name, document.digest)?;
+    let name = format!("sha256:{}", document.digest);
+    let is_there = to.has_document(&name, document.digest)?;
     counts.add(!is_there, document.bytes.len() as u64);
     match is_there {
         true => Ok(false),
-        false => to.send_document(&document.descriptor, &document.bytes, name),
+        false => to.send_document(&document.descriptor, &document.bytes, &name),
     }
 }
 

@@ -233,6 +233,7 @@ fn advice_on_pushing(status: u16) -> &'static str {
         }
         429 => "the registry answers no more for now: try later, or log in",
         507 => "the registry's disk is full",
+        408 | 425 => "try later",
         500..=599 => "try later; its disk may be full",
         _ => "check that this is a container registry, and one that knows OCI images",
     }
