@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit;
-pub use oci::{OciBuild, OciCopy, OciVerb};
+pub use oci::{OciBuild, OciCopy, OciPush, OciVerb};
 pub use run::{Bus, Forward, Network, Run, Tamper};
 pub use write::Write;
 

@@ -39,7 +39,7 @@ pub fn verb(options: &args::Verify, json: bool, quiet: bool) -> anyhow::Result<(
 }
 
 /// How much does not hold, and the first thing of it.
-fn refusal(report: &Report) -> anyhow::Error {
+pub(crate) fn refusal(report: &Report) -> anyhow::Error {
     let (failed, all) = (report.count(State::Failed), report.checks.len());
     let (state, how_much) = match failed {
         0 => (

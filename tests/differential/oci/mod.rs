@@ -1,6 +1,7 @@
 //! Container images against umoci, skopeo and buildah.
 
 mod merge;
+mod pushed;
 mod registry;
 mod written;
 
@@ -14,6 +15,8 @@ mod fixture;
 #[allow(dead_code)]
 #[path = "../../../crates/source/tests/oci/http.rs"]
 mod http;
+#[path = "../../../crates/source/tests/oci/real_registry.rs"]
+mod real_registry;
 #[allow(dead_code)]
 #[path = "../../../crates/source/src/tree/tests/tar.rs"]
 mod tar;

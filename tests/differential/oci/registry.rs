@@ -2,9 +2,8 @@
 //! with somebody in between who spoils what passes.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -14,81 +13,23 @@ use source::tree::Tree;
 
 use super::fixture::{Contents, gzip, tar};
 use super::http::{Reply, Server, forward};
+use super::real_registry::Registry;
 use super::{dump, tree};
 
-/// User `owner`, password `s3cret`, as `htpasswd -Bbn` writes it.
-const HTPASSWD: &str = "owner:$2y$05$UizeSyvFYoh13AXm.Yz0veyAaY1Zb35lfxxT87OSil7j7jYs6ymrq\n";
-
-struct Registry {
-    host: String,
-    process: Child,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Registry {
-    fn start(with_login: bool) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let host = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .to_string();
-        let at = |name: &str| folder.path().join(name).display().to_string();
-        let mut text = format!(
-            "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {}\n\
-             http:\n  addr: {host}\n",
-            at("store")
-        );
-        if with_login {
-            fs::write(folder.path().join("htpasswd"), HTPASSWD).unwrap();
-            text += &format!(
-                "auth:\n  htpasswd:\n    realm: here\n    path: {}\n",
-                at("htpasswd")
-            );
-        }
-        fs::write(folder.path().join("config.yml"), text).unwrap();
-        let mut command = Command::new("docker-registry");
-        let command = command.arg("serve").arg(folder.path().join("config.yml"));
-        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let process = process.unwrap_or_else(|error| {
-            panic!("docker-registry: {error}; it is in Debian's package docker-registry")
-        });
-        let registry = Self {
-            host,
-            process,
-            _folder: folder,
-        };
-        for _ in 0..200 {
-            if TcpStream::connect(&registry.host).is_ok() {
-                return registry;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("docker-registry does not listen at {}", registry.host);
-    }
-
-    /// Pushes a layout's image as `team/system:TAG`.
-    fn push(&self, layout: &Path, tag: &str, more: &[&str]) {
-        let mut skopeo = Command::new("skopeo");
-        skopeo
-            .args(["--insecure-policy", "copy", "--dest-tls-verify=false"])
-            .args(more);
-        skopeo.args(["--dest-creds", "owner:s3cret"]);
-        skopeo.arg(format!("oci:{}:1.0", layout.display()));
-        skopeo.arg(format!("docker://{}/team/system:{tag}", self.host));
-        tests::stdout("skopeo", &mut skopeo);
-    }
+/// Pushes a layout's image as `team/system:TAG`.
+fn push(registry: &Registry, layout: &Path, tag: &str, more: &[&str]) {
+    let mut skopeo = Command::new("skopeo");
+    skopeo
+        .args(["--insecure-policy", "copy", "--dest-tls-verify=false"])
+        .args(more);
+    skopeo.args(["--dest-creds", "owner:s3cret"]);
+    skopeo.arg(format!("oci:{}:1.0", layout.display()));
+    skopeo.arg(format!("docker://{}/team/system:{tag}", registry.host));
+    tests::stdout("skopeo", &mut skopeo);
 }
 
 /// The image in a folder, and its tree: a large layer below a small one.
-fn image() -> (tempfile::TempDir, String) {
+pub(super) fn image() -> (tempfile::TempDir, String) {
     let mut random = 1u32;
     let noise: Vec<u8> = std::iter::repeat_with(|| {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -106,7 +47,7 @@ fn image() -> (tempfile::TempDir, String) {
     (folder, expected)
 }
 
-fn registries(folder: &Path, auth: Option<&str>) -> Registries {
+pub(super) fn registries(folder: &Path, auth: Option<&str>) -> Registries {
     let settings = Settings {
         tries: 3,
         pause: Duration::from_millis(10),
@@ -151,9 +92,10 @@ fn merged(image: Image) -> String {
 fn what_skopeo_pushes_is_pulled() {
     let registry = Registry::start(false);
     let (layout, expected) = image();
-    registry.push(layout.path(), "oci", &[]);
-    registry.push(layout.path(), "docker", &["--format", "v2s2"]);
-    registry.push(
+    push(&registry, layout.path(), "oci", &[]);
+    push(&registry, layout.path(), "docker", &["--format", "v2s2"]);
+    push(
+        &registry,
         layout.path(),
         "zstd",
         &["--format", "oci", "--dest-compress-format", "zstd"],
@@ -194,7 +136,7 @@ fn what_skopeo_pushes_is_pulled() {
 fn a_registry_with_passwords_wants_the_right_one() {
     let registry = Registry::start(true);
     let (layout, expected) = image();
-    registry.push(layout.path(), "1", &[]);
+    push(&registry, layout.path(), "1", &[]);
     let reference = format!("oci://{}/team/system:1", registry.host);
     // owner:s3cret, owner:wrong
     for (password, good) in [
@@ -225,7 +167,7 @@ fn a_registry_with_passwords_wants_the_right_one() {
 fn spoilt_connections_are_mended_and_lies_are_not_believed() {
     let registry = Registry::start(false);
     let (layout, expected) = image();
-    registry.push(layout.path(), "1", &[]);
+    push(&registry, layout.path(), "1", &[]);
     type Spoil = fn(&mut Reply, usize);
     let cases: &[(&str, Spoil, &str)] = &[
         (

@@ -14,8 +14,18 @@ pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// See [`CONFIG`].
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
+/// The configuration of what needs none (image-spec, manifest.md, "Guidance for an Empty Descriptor"):
+/// its media type and content.
+pub const EMPTY: (&str, &[u8]) = ("application/vnd.oci.empty.v1+json", b"{}");
+/// A bill of materials: what [`crate::sbom::spdx`] writes.
+pub const SPDX: &str = "application/spdx+json";
+
 /// Where an index says which tag an image has.
 pub const REFERENCE: &str = "org.opencontainers.image.ref.name";
+/// Where a manifest says which file a blob is.
+pub const TITLE: &str = "org.opencontainers.image.title";
+/// Where a manifest says which version of something it is.
+pub const VERSION: &str = "org.opencontainers.image.version";
 
 /// A blob, as others name it (image-spec, descriptor.md).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +53,30 @@ pub struct Settings {
     pub directory: String,
     /// Labels, and annotations of the manifest.
     pub labels: BTreeMap<String, String>,
+}
+
+/// Files that are no layers of an image (image-spec, manifest.md, "Guidelines for Artifact Usage").
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Artifact {
+    /// What it is: a media type.
+    pub artifact_type: String,
+    /// The image or artifact that it says something of.
+    pub subject: Option<Descriptor>,
+    /// Its files, each with its name.
+    pub files: Vec<(Descriptor, String)>,
+    /// Annotations of the manifest.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// An entry of a layout's index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The manifest.
+    pub manifest: Descriptor,
+    /// What it is called; what goes with something else needs no name.
+    pub tag: Option<String>,
+    /// What it is, when it is no image.
+    pub artifact_type: Option<String>,
 }
 
 impl From<&Layer> for Descriptor {
@@ -129,13 +163,41 @@ pub fn manifest(settings: &Settings, config: &Descriptor, layers: &[Layer]) -> V
     bytes(&manifest)
 }
 
-/// The index of a layout that holds images under these tags.
-pub fn index(images: &[(String, Descriptor)]) -> Vec<u8> {
-    let manifests = images.iter().map(|(tag, image)| {
-        let mut entry = image.json();
-        entry["platform"] = json!({ "architecture": "amd64", "os": "linux" });
-        entry["annotations"] = json!({ REFERENCE: tag });
-        entry
+/// The manifest of an artifact; `config` is that of [`EMPTY`].
+pub fn artifact(artifact: &Artifact, config: &Descriptor) -> Vec<u8> {
+    let layers = artifact.files.iter().map(|(file, name)| {
+        let mut layer = file.json();
+        layer["annotations"] = json!({ TITLE: name });
+        layer
+    });
+    let mut manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "artifactType": artifact.artifact_type,
+        "config": config.json(),
+        "layers": layers.collect::<Vec<_>>(),
+    });
+    if let Some(subject) = &artifact.subject {
+        manifest["subject"] = subject.json();
+    }
+    if !artifact.annotations.is_empty() {
+        manifest["annotations"] = json!(artifact.annotations);
+    }
+    bytes(&manifest)
+}
+
+/// The index of a layout.
+pub fn index(entries: &[Entry]) -> Vec<u8> {
+    let manifests = entries.iter().map(|entry| {
+        let mut value = entry.manifest.json();
+        match &entry.artifact_type {
+            Some(artifact_type) => value["artifactType"] = json!(artifact_type),
+            None => value["platform"] = json!({ "architecture": "amd64", "os": "linux" }),
+        }
+        if let Some(tag) = &entry.tag {
+            value["annotations"] = json!({ REFERENCE: tag });
+        }
+        value
     });
     bytes(&json!({
         "schemaVersion": 2,

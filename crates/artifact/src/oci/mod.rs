@@ -1,5 +1,5 @@
 //! Container images, written: a tree becomes a layer, layers and a configuration become an image in
-//! an OCI layout (image-spec 1.1).
+//! an OCI layout (image-spec 1.1); a [`release`] becomes an artifact.
 //!
 //! In order: [`difference`] finds what one tree has over another; `tar` writes that as a tar stream;
 //! [`layer`] compresses it and takes its digests;
@@ -11,6 +11,7 @@ mod difference;
 pub mod document;
 pub mod layer;
 mod layout;
+pub mod release;
 mod tar;
 #[cfg(test)]
 mod tests;

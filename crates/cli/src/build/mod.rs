@@ -18,9 +18,9 @@ pub(crate) mod plan;
 mod policy;
 mod program;
 mod recovery;
-mod release;
+pub(crate) mod release;
 mod root;
-mod staging;
+pub(crate) mod staging;
 mod system;
 mod toolbox;
 pub mod toolbox_image;
@@ -55,7 +55,9 @@ pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()
     progress.say(&format!("The plan:\n{plan}"));
 
     let keys = keys::open(&plan.config.keys.folder, &options.passphrase)?;
-    let mut staging = Staging::open(&plan.out, release::possible_files(&plan))?;
+    let systems = plan.systems.iter().filter_map(|system| system.name.clone());
+    let possible = release::possible_files(systems, &plan.out);
+    let mut staging = Staging::open(&plan.out, possible)?;
     let inputs = inputs::gather(&plan, &mut lock, &progress)?;
     let parts = parts::settle(&plan, inputs, &progress)?;
     let release = release::build(&plan, parts, &keys, &mut staging, &progress)?;

@@ -48,11 +48,10 @@ pub struct ReleaseFile {
     pub size: u64,
 }
 
-/// Every file name that a release of these systems can have, and what an earlier release with others
-/// left in `out`: what the build does not write of it is cleared.
-pub fn possible_files(plan: &Plan) -> Vec<String> {
-    let names = plan.systems.iter().filter_map(|system| system.name.clone());
-    let names: Vec<String> = names.chain(systems_in(&plan.out)).collect();
+/// Every file name that a release of systems with these names can have, and what an earlier release
+/// with others left in the folder: what is not written of it is cleared.
+pub fn possible_files(names: impl IntoIterator<Item = String>, folder: &Path) -> Vec<String> {
+    let names: Vec<String> = names.into_iter().chain(systems_in(folder)).collect();
     let images = [ImageName::Modules, ImageName::Firmware, ImageName::Root];
     let stems = images.map(|image| image.as_str().to_owned());
     let of_image = |stem: &String| {

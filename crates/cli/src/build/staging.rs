@@ -41,7 +41,8 @@ impl Staging {
             .code(Code::Failed)
     }
 
-    fn prepare(out: &Path, possible: Vec<String>) -> anyhow::Result<Self> {
+    /// The same, without advice.
+    pub(crate) fn prepare(out: &Path, possible: Vec<String>) -> anyhow::Result<Self> {
         if out.exists() && !out.is_dir() {
             bail!("it is not a folder");
         }
@@ -76,6 +77,11 @@ impl Staging {
             names: Vec::new(),
             possible,
         })
+    }
+
+    /// The folder that everything is written to before it is published.
+    pub(crate) fn corner(&self) -> &Path {
+        self.corner.path()
     }
 
     /// Where to write the file that will be `name`.

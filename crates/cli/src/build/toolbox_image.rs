@@ -77,7 +77,7 @@ pub fn verb(options: &args::OciBuild, json: bool, quiet: bool) -> anyhow::Result
     let copied = oci::copy(registries.as_ref(), &from, &to, &step).map_err(container::coded)?;
     step.clear();
     lock.write()?;
-    copy::say(&copied, json)
+    copy::say(&copied, &copied.to.to_string(), json)
 }
 
 /// Writes the image of these parts into a new layout.

@@ -1,87 +1,84 @@
-//! `sealboot oci push` and `pull`: one copy, in either direction.
+//! One copy, in either direction, and what is said of it.
 
 use std::path::Path;
 
-use anyhow::bail;
 use serde::Serialize;
+use source::fetch::Progress as Told;
 use source::oci::{self, Copied, Reference, Registries};
 
 use crate::args::OciCopy;
 use crate::build::{container, plan};
-use crate::config;
+use crate::config::{self, Config};
 use crate::exit::{Code, WithCode};
 use crate::output;
 use crate::progress::{self, Progress};
 
-/// To a registry.
-pub fn push(options: &OciCopy, json: bool, quiet: bool) -> anyhow::Result<()> {
-    let (from, to) = references(options)?;
-    if from.is_remote() && !to.is_remote() {
-        return wrong_way(
-            &to,
-            "is not in a registry; 'sealboot oci pull' fetches from one",
-        );
+/// What a copy needs to know beside what and where to.
+pub struct Copier {
+    /// Whose `[oci]` and `[keys]` count.
+    pub config: Config,
+    registries: Option<Registries>,
+}
+
+impl Copier {
+    /// Where none of the references leads to a registry, the cache is left alone.
+    pub fn new(options: &OciCopy, references: &[&Reference]) -> anyhow::Result<Self> {
+        let config = config::load(options.config.as_deref()).code(Code::Usage)?;
+        let remote = references.iter().any(|reference| reference.is_remote());
+        let usual = || plan::cache_folder(Path::new(""));
+        let cache = options.cache.clone().unwrap_or_else(usual);
+        let registries = remote
+            .then(|| container::registries(&config, &cache, false))
+            .transpose()?;
+        Ok(Self { config, registries })
     }
-    copy(options, &from, &to, (json, quiet))
-}
 
-/// From a registry.
-pub fn pull(options: &OciCopy, json: bool, quiet: bool) -> anyhow::Result<()> {
-    let (from, to) = references(options)?;
-    if to.is_remote() {
-        return wrong_way(&to, "is in a registry; 'sealboot oci push' sends to one");
+    /// Copies.
+    pub fn copy(
+        &self,
+        from: &Reference,
+        to: &Reference,
+        progress: &dyn Told,
+    ) -> anyhow::Result<Copied> {
+        oci::copy(self.registries.as_ref(), from, to, progress).map_err(container::coded)
     }
-    copy(options, &from, &to, (json, quiet))
+
+    /// What kind of artifact a reference names; `None` for an image.
+    pub fn artifact_type(
+        &self,
+        from: &Reference,
+        progress: &dyn Told,
+    ) -> anyhow::Result<Option<String>> {
+        oci::artifact_type(self.registries.as_ref(), from, progress).map_err(container::coded)
+    }
 }
 
-fn references(options: &OciCopy) -> anyhow::Result<(Reference, Reference)> {
-    let parse = |text: &str| text.parse::<Reference>().code(Code::Usage);
-    Ok((parse(&options.from)?, parse(&options.to)?))
-}
-
-fn wrong_way(reference: &Reference, what: &str) -> anyhow::Result<()> {
-    let refused = || -> anyhow::Result<()> { bail!("{reference} {what}") };
-    refused().code(Code::Usage)
-}
-
-/// Copies, and says what came of it.
-fn copy(
+/// Copies an image, and says what came of it.
+pub fn image(
     options: &OciCopy,
     from: &Reference,
     to: &Reference,
     (json, quiet): (bool, bool),
 ) -> anyhow::Result<()> {
-    let registries = [from, to]
-        .iter()
-        .any(|reference| reference.is_remote())
-        .then(|| registries(options))
-        .transpose()?;
+    let copier = Copier::new(options, &[from, to])?;
     let step = Progress::new(quiet || json).step("copying");
-    let copied = oci::copy(registries.as_ref(), from, to, &step).map_err(container::coded)?;
+    let copied = copier.copy(from, to, &step)?;
     step.clear();
-    say(&copied, json)
+    say(&copied, &copied.to.to_string(), json)
 }
 
-/// Says what came of a copy.
-pub fn say(copied: &Copied, json: bool) -> anyhow::Result<()> {
+/// Says what was copied to where.
+pub fn say(copied: &Copied, to: &str, json: bool) -> anyhow::Result<()> {
     match json {
-        true => output::print_json(&Outcome::from(copied)),
-        false => output::print(&told(copied)),
+        true => output::print_json(&Outcome::new(copied, to)),
+        false => output::print(&told(copied, to)),
     }
-}
-
-/// What asks registries, as the configuration says.
-fn registries(options: &OciCopy) -> anyhow::Result<Registries> {
-    let config = config::load(options.config.as_deref()).code(Code::Usage)?;
-    let usual = || plan::cache_folder(Path::new(""));
-    let cache = options.cache.clone().unwrap_or_else(usual);
-    container::registries(&config, &cache, false)
 }
 
 /// The same for programs.
 #[derive(Serialize)]
 struct Outcome {
-    reference: String,
+    to: String,
     digest: String,
     manifests: usize,
     referrers: usize,
@@ -95,14 +92,14 @@ struct Count {
     bytes: u64,
 }
 
-impl From<&Copied> for Outcome {
-    fn from(copied: &Copied) -> Self {
+impl Outcome {
+    fn new(copied: &Copied, to: &str) -> Self {
         let count = |count: oci::Count| Count {
             number: count.number,
             bytes: count.bytes,
         };
         Self {
-            reference: copied.to.to_string(),
+            to: to.to_owned(),
             digest: format!("sha256:{}", copied.digest),
             manifests: copied.documents,
             referrers: copied.referrers,
@@ -113,10 +110,10 @@ impl From<&Copied> for Outcome {
 }
 
 /// The same for people.
-fn told(copied: &Copied) -> String {
+fn told(copied: &Copied, to: &str) -> String {
     let (sent, present) = (copied.sent, copied.present);
     let size = progress::size;
-    let mut text = format!("{}\n  sha256:{}\n", copied.to, copied.digest);
+    let mut text = format!("{to}\n  sha256:{}\n", copied.digest);
     text += &format!("  {} blobs copied, {}\n", sent.number, size(sent.bytes));
     if present.number > 0 {
         let there = format!("{} were there, {}", present.number, size(present.bytes));

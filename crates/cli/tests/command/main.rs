@@ -7,6 +7,7 @@ mod chain;
 mod image;
 mod keys;
 mod mirror;
+mod oci;
 mod place;
 mod policy;
 mod reference;

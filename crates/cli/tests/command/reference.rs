@@ -157,6 +157,47 @@ fn every_setting() {
     compare("settings.md", &text);
 }
 
+/// What stands above the table of a release's files in a registry.
+const RELEASE: &str = "\
+# A release in a registry
+
+`sealboot oci push out/ oci://registry/name:tag` sends a release as an OCI artifact (image-spec 1.1,
+manifest.md); `sealboot oci pull oci://registry/name:tag out/` makes the folder of it again, byte for
+byte. Written from the source code.
+
+The manifest (`application/vnd.oci.image.manifest.v1+json`) has
+
+- `artifactType`: `ARTIFACT`
+- `config`: the empty descriptor, `application/vnd.oci.empty.v1+json`
+- `annotations`: `org.opencontainers.image.version`, the release's version
+- `layers`: the files, sorted by name, each as it is and with its name as annotation
+  `org.opencontainers.image.title`, which tools such as oras take for the name of a file
+
+The bill of materials also refers to the artifact: a manifest with `artifactType`
+`application/spdx+json` and the artifact as `subject`, for tools that look for one.
+
+| File name ends with | Media type of the layer | What it is |
+|---|---|---|
+";
+
+/// What stands below it.
+const RELEASE_RULES: &str = "
+A name is 1 to 128 letters, digits and `-_.+`, no `.` first; each is there once. Each `.json` with a
+signature is a manifest of the release, and names its images; its UKI is `kernel.efi`, or `NAME.efi`
+beside `NAME.json`. `pull` refuses an artifact with any other file, or without one of these.
+";
+
+#[test]
+fn every_file_of_a_release_in_a_registry() {
+    use artifact::oci::release::{ARTIFACT, ROLES};
+    let mut text = RELEASE.replace("ARTIFACT", ARTIFACT);
+    for role in ROLES {
+        let (end, media_type, what) = (role.end, role.media_type, role.what);
+        text += &format!("| `{end}` | `{media_type}` | {what} |\n");
+    }
+    compare("release-artifact.md", &(text + RELEASE_RULES));
+}
+
 /// What the reader calls a struct that is no section.
 fn titled(line: &str) -> &'static str {
     match line.split([' ', '{']).nth(2) {

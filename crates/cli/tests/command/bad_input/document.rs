@@ -14,7 +14,7 @@ pub(crate) struct Entry {
 }
 
 /// All sections, in order. Each is written by the test of its topic.
-const TOPICS: [&str; 15] = [
+const TOPICS: [&str; 16] = [
     "Configuration",
     "Keys",
     "Downloads",
@@ -22,6 +22,7 @@ const TOPICS: [&str; 15] = [
     "Sources",
     "Alpine packages",
     "Container images",
+    "Registries",
     "Kernel",
     "Root, firmware, UKI",
     "Folders and surroundings",

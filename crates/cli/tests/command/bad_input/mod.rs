@@ -14,6 +14,7 @@ mod kernel;
 mod keys;
 mod machine;
 mod parts;
+mod registries;
 mod sources;
 mod writing;
 
@@ -123,6 +124,13 @@ fn again(line: &str) -> Option<&'static str> {
         (
             "sealboot verify",
             Some("sealboot build -q && sealboot verify"),
+        ),
+        (
+            "sealboot oci",
+            Some(
+                "sealboot build -q && sealboot oci push out oci-archive:release.tar \
+                 && sealboot oci pull oci-archive:release.tar fresh",
+            ),
         ),
         ("sealboot build", Some("sealboot build")),
     ];
