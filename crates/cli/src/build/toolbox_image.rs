@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use artifact::oci::document::Settings;
+use artifact::oci::document::{Artifact, SPDX, Settings};
 use artifact::oci::{Compression, Layout, difference};
+use artifact::sbom::{self, Bill};
 use artifact::toolbox::{BASE, WORK};
 use contract::manifest::ImageName;
+use contract::out::SBOM;
 use contract::root;
 use source::layer::{LayerKind, TarBytes};
 use source::oci::{self, Place, Reference};
@@ -19,7 +21,7 @@ use super::lock::Lock;
 use super::parts::{self, Parts};
 use super::plan::{self, Plan};
 use super::system::System;
-use super::{container, date, inputs};
+use super::{container, date, images, inputs};
 use crate::args;
 use crate::config::{self, Root, Source};
 use crate::exit::{Code, WithCode};
@@ -101,9 +103,27 @@ fn write(parts: &Parts, name: &str, folder: &Path) -> anyhow::Result<()> {
             .code(Code::Failed)?,
     ];
     let settings = settings(parts, name)?;
-    layout
+    let image = layout
         .add_image(TAG, &settings, &layers)
         .code(Code::Failed)?;
+    let bill = sbom::spdx(&Bill {
+        name: &format!("{name} toolbox {}", parts.version),
+        digest: &images::hex(&image.digest),
+        created: &settings.created,
+        parts: &parts.components,
+    });
+    let bill = layout.add_blob(SPDX, &bill).code(Code::Failed)?;
+    let annotations = BTreeMap::from([(
+        "org.opencontainers.image.created".to_owned(),
+        settings.created,
+    )]);
+    let artifact = Artifact {
+        artifact_type: SPDX.to_owned(),
+        subject: Some(image),
+        files: vec![(bill, SBOM.to_owned())],
+        annotations,
+    };
+    layout.add_artifact(None, &artifact).code(Code::Failed)?;
     layout.finish().code(Code::Failed)
 }
 

@@ -98,7 +98,9 @@ fn fetch(
     progress: &Progress,
     step: &crate::progress::Step,
 ) -> anyhow::Result<source::oci::Copied> {
-    let mut possible: BTreeSet<String> = build::release::possible_files([], folder).into_iter().collect();
+    let mut possible: BTreeSet<String> = build::release::possible_files([], folder)
+        .into_iter()
+        .collect();
     if let Ok(earlier) = Release::read(folder, true) {
         possible.extend(earlier.files);
     }
