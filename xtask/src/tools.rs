@@ -55,33 +55,44 @@ pub const TEST: &[Row] = &[
     ("docker-registry", "docker-registry"),
 ];
 
+/// How often packages are installed: one that comes can push out another that was there.
+const ROUNDS: usize = 3;
+
 /// Installs the packages of the rows whose program is not there.
 pub fn install(rows: &[Row]) -> anyhow::Result<()> {
-    let missing: Vec<&str> = rows
-        .iter()
-        .filter(|(name, _)| find(name).is_none())
-        .map(|(_, package)| *package)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
+    for round in 0..ROUNDS {
+        let missing = missing(rows);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if find("apt-get").is_none() {
+            bail!(
+                "these Debian packages are needed, and there is no apt-get: {}",
+                missing.join(" ")
+            );
+        }
+        println!("installing {}", missing.join(" "));
+        if round == 0 {
+            apt(&["-q", "update"])?;
+        }
+        apt(&[
+            &["-q", "-y", "--no-install-recommends", "install"][..],
+            &missing,
+        ]
+        .concat())?;
     }
-    if find("apt-get").is_none() {
-        bail!(
-            "these Debian packages are needed, and there is no apt-get: {}",
-            missing.join(" ")
-        );
-    }
-    println!("installing {}", missing.join(" "));
-    apt(&["-q", "update"])?;
-    apt(&[
-        &["-q", "-y", "--no-install-recommends", "install"][..],
-        &missing,
-    ]
-    .concat())?;
     match rows.iter().find(|(name, _)| find(name).is_none()) {
         None => Ok(()),
         Some((name, package)) => bail!("{package} was installed, and {name} is still not there"),
     }
+}
+
+/// The packages of the rows whose program is not there.
+fn missing(rows: &[Row]) -> Vec<&'static str> {
+    rows.iter()
+        .filter(|(name, _)| find(name).is_none())
+        .map(|(_, package)| *package)
+        .collect()
 }
 
 fn apt(arguments: &[&str]) -> anyhow::Result<()> {
