@@ -17,3 +17,4 @@ mod screen;
 mod stick;
 mod systems;
 mod tamper;
+mod toolbox;

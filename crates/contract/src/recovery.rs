@@ -26,6 +26,8 @@ pub const LOGS: &str = "/var/log";
 pub struct Settings {
     /// Whether whoever is at the machine gets a shell.
     pub console: Console,
+    /// Whether it asks for addresses.
+    pub network: Network,
     /// How many keys may log in over SSH; without any there is no SSH server.
     pub authorized_keys: usize,
 }
@@ -40,12 +42,25 @@ pub enum Console {
     None,
 }
 
+/// How the recovery system gets its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// DHCP, DHCPv6 and router advertisements on every wired interface.
+    Automatic,
+    /// Not at all.
+    None,
+}
+
+/// Where programs are: Debian has everything in `usr`, Alpine has not.
+pub const PATH: &[&str] = &["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
 /// A program that runs all the time, started again when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Service {
     /// What it is called: in `inittab`, and as the name of its log.
     pub name: &'static str,
-    /// Its path.
+    /// Its name, in one of the folders of [`PATH`].
     pub program: &'static str,
     /// What it is started with.
     pub arguments: &'static [&'static str],
@@ -54,21 +69,21 @@ pub struct Service {
 /// Loads the drivers of what is plugged in later.
 pub const HARDWARE: Service = Service {
     name: "hardware",
-    program: "/usr/bin/sealboot",
+    program: "sealboot",
     arguments: &["recovery", "hardware"],
 };
 
 /// DHCP, DHCPv6 and router advertisements on every wired interface, and `resolv.conf`.
 pub const NETWORK: Service = Service {
     name: "network",
-    program: "/usr/sbin/dhcpcd",
+    program: "dhcpcd",
     arguments: &["--nobackground"],
 };
 
 /// SSH for the keys that the release carries; no password, whatever the client asks for.
 pub const SSH: Service = Service {
     name: "ssh",
-    program: "/usr/sbin/dropbear",
+    program: "dropbear",
     arguments: &[
         "-F", // stay in the foreground
         "-E", // log to standard error
@@ -87,7 +102,7 @@ pub const SSH: Service = Service {
 /// The first screen, and shells where they are allowed.
 pub const CONSOLE: Service = Service {
     name: "console",
-    program: "/usr/bin/sealboot",
+    program: "sealboot",
     arguments: &["recovery", "console"],
 };
 
@@ -97,7 +112,7 @@ pub const SERVICES: &[Service] = &[HARDWARE, NETWORK, SSH, CONSOLE];
 impl Settings {
     /// The bytes of [`SETTINGS`]: indented JSON with a final newline, fields in a fixed order.
     pub fn to_json(&self) -> Vec<u8> {
-        // Serialising a word and a number into memory has no way to fail.
+        // Serialising words and a number into memory has no way to fail.
         let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
         bytes.push(b'\n');
         bytes
@@ -110,10 +125,12 @@ impl Settings {
 
     /// The services that these settings allow, in the order in which they start.
     pub fn services(&self) -> impl Iterator<Item = &'static Service> {
-        let ssh = self.authorized_keys > 0;
-        SERVICES
-            .iter()
-            .filter(move |service| ssh || **service != SSH)
+        let without = [
+            (self.network == Network::None).then_some(NETWORK),
+            (self.authorized_keys == 0).then_some(SSH),
+        ];
+        let asked = move |service: &&Service| !without.contains(&Some(**service));
+        SERVICES.iter().filter(asked)
     }
 }
 
@@ -125,6 +142,7 @@ mod tests {
     fn what_is_written_is_read() {
         let settings = Settings {
             console: Console::None,
+            network: Network::Automatic,
             authorized_keys: 2,
         };
         assert_eq!(Settings::from_json(&settings.to_json()).unwrap(), settings);
@@ -132,16 +150,22 @@ mod tests {
     }
 
     #[test]
-    fn without_keys_there_is_no_ssh() {
-        let services = |authorized_keys| {
+    fn what_was_not_asked_for_is_no_service() {
+        let services = |network, authorized_keys| {
             let settings = Settings {
                 console: Console::Shell,
+                network,
                 authorized_keys,
             };
             let names: Vec<&str> = settings.services().map(|service| service.name).collect();
             names
         };
-        assert_eq!(services(0), ["hardware", "network", "console"]);
-        assert_eq!(services(1), ["hardware", "network", "ssh", "console"]);
+        let all = ["hardware", "network", "ssh", "console"];
+        assert_eq!(services(Network::Automatic, 1), all);
+        assert_eq!(
+            services(Network::Automatic, 0),
+            ["hardware", "network", "console"]
+        );
+        assert_eq!(services(Network::None, 0), ["hardware", "console"]);
     }
 }

@@ -9,7 +9,7 @@ const FILES: &[(&str, u16, &str)] = &[
         "etc/passwd",
         0o644,
         "root:x:0:0:root:/root:/bin/sh\n\
-         dhcpcd:x:100:65534:DHCP client:/usr/lib/dhcpcd:/usr/sbin/nologin\n\
+         dhcpcd:x:100:65534:DHCP client:/var/lib/dhcpcd:/usr/sbin/nologin\n\
          nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
     ),
     // No password is ever right.
@@ -41,7 +41,7 @@ const FILES: &[(&str, u16, &str)] = &[
 ];
 
 const PROFILE: &str = "\
-export PATH=/usr/sbin:/usr/bin EDITOR=nano PAGER=less HOME=/root
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin EDITOR=nano PAGER=less HOME=/root
 PS1='\\u@\\h:\\w\\$ '
 alias ll='ls -l' lsblk='lsblk --properties-by blkid'
 cd
@@ -115,7 +115,8 @@ pub(super) fn add(
     Ok(())
 }
 
-/// inittab as busybox's init reads it (`examples/inittab` there): what is not in it never starts.
+/// inittab as busybox's init reads it (`examples/inittab` there): what is not in it never starts. It
+/// looks for programs in all of the folders for root's.
 fn inittab(settings: &Settings) -> Vec<u8> {
     let mut text = "::sysinit:/usr/bin/sealboot recovery start\n".to_owned();
     for service in settings.services() {
@@ -124,7 +125,7 @@ fn inittab(settings: &Settings) -> Vec<u8> {
             service.name
         );
     }
-    text += "::ctrlaltdel:/usr/sbin/reboot\n::shutdown:/usr/bin/umount -a -r\n";
+    text += "::ctrlaltdel:reboot\n::shutdown:umount -a -r\n";
     text.into_bytes()
 }
 
@@ -134,7 +135,7 @@ fn inside(absolute: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use contract::recovery::Console;
+    use contract::recovery::{Console, Network};
 
     use super::*;
 
@@ -143,6 +144,7 @@ mod tests {
         let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
         let settings = Settings {
             console,
+            network: Network::Automatic,
             authorized_keys: keys.len(),
         };
         add(&mut tree, &settings, &keys).unwrap();

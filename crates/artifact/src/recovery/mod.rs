@@ -1,5 +1,5 @@
-//! The recovery system's root: Debian packages as they are, and what their scripts would have
-//! done that matters, as values.
+//! The recovery system's root: packages as they are, Debian's or Alpine's, and what their scripts
+//! would have done that matters, as values.
 //!
 //! [`base`] goes below the packages, [`complete`] over them: `complete` takes away what a
 //! recovery does not need, then adds configuration, certificates and the names by which busybox
@@ -10,10 +10,10 @@ mod files;
 mod programs;
 mod surplus;
 
-use contract::recovery::{Console, Service, Settings};
+use contract::recovery::{Console, Network, PATH, Service, Settings};
 use source::tree::{Error, Tree};
 
-/// Debian packages that a recovery is made of, each with what it is for.
+/// Debian packages that a recovery is made of where nothing else is named, each with what it is for.
 pub const PACKAGES: &[(&str, &str)] = &[
     (
         "busybox",
@@ -59,6 +59,8 @@ pub struct Parts<'a> {
     pub authorized_keys: &'a [String],
     /// Whether whoever is at the machine gets a shell.
     pub console: Console,
+    /// Whether it asks for addresses.
+    pub network: Network,
 }
 
 /// What lies below the packages, so that any of them can bring a file in its place.
@@ -77,15 +79,22 @@ pub fn complete(tree: &mut Tree, parts: &Parts<'_>) -> Result<(), Error> {
 
 /// The first service that these parts ask for and whose program the tree does not have.
 pub fn missing_service(tree: &Tree, parts: &Parts<'_>) -> Option<&'static Service> {
-    settings(parts).services().find(|service| {
-        let real = tree.resolve(service.program);
-        !real.is_ok_and(|real| tree.get(real).is_some())
+    settings(parts)
+        .services()
+        .find(|service| !has_program(tree, service.program))
+}
+
+fn has_program(tree: &Tree, name: &str) -> bool {
+    PATH.iter().any(|folder| {
+        let real = tree.resolve(format!("{folder}/{name}"));
+        real.is_ok_and(|real| tree.get(real).is_some())
     })
 }
 
 fn settings(parts: &Parts<'_>) -> Settings {
     Settings {
         console: parts.console,
+        network: parts.network,
         authorized_keys: parts.authorized_keys.len(),
     }
 }
@@ -103,13 +112,17 @@ mod tests {
             program: b"",
             authorized_keys: &keys,
             console: Console::Shell,
+            network: Network::Automatic,
         };
         let mut tree = Tree::new();
         base(&mut tree, &parts).unwrap();
         assert_eq!(missing_service(&tree, &parts), Some(&NETWORK));
-        tree.add_file("usr/sbin/dhcpcd", *b"", 0o755).unwrap();
+        tree.add_file("sbin/dhcpcd", *b"", 0o755).unwrap();
         assert_eq!(missing_service(&tree, &parts), Some(&SSH));
         parts.authorized_keys = &[];
+        assert_eq!(missing_service(&tree, &parts), None);
+        parts.network = Network::None;
+        tree.remove("sbin/dhcpcd");
         assert_eq!(missing_service(&tree, &parts), None);
     }
 }

@@ -313,11 +313,10 @@ fn add(
         .map_err(anyhow::Error::msg)
         .code(Code::Usage)?;
     match (kind, supply.archive) {
-        (SourceKind::Recovery, Some(archive)) => {
-            let (recovery, packages) = recovery::tree(supply.recovery, archive, step)?;
+        (SourceKind::Recovery, _) => {
+            let part = |tree: &mut Tree, source: &Source| add(tree, (name, source), supply, step);
+            let (recovery, layers) = recovery::tree(supply.recovery, part)?;
             tree.overlay(&recovery).input_code()?;
-            let layers = packages.len();
-            supply.taken.borrow_mut().components.extend(packages);
             Ok(layers)
         }
         (SourceKind::Toolbox, _) => {
@@ -359,7 +358,7 @@ fn add(
             Ok(layers)
         }
         // A plan with such a source has opened the archive.
-        (SourceKind::Debian(..) | SourceKind::Recovery, None) => Ok(0),
+        (SourceKind::Debian(..), None) => Ok(0),
         (SourceKind::Debs(paths), _) => {
             for path in paths {
                 let deb = Deb::open(path).input_code()?;

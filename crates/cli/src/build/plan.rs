@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use contract::boot;
-use contract::recovery::Console;
+use contract::recovery::{Console, Network};
 
 use super::system::System;
 use super::toolbox;
@@ -59,18 +59,27 @@ impl Plan {
         shared.into_iter().chain(roots).flatten()
     }
 
+    /// The sources, and what the recovery is made of where one of them is the recovery.
+    fn with_recovery(&self) -> impl Iterator<Item = &Source> {
+        let recovery = match self.has_recovery() {
+            true => &self.config.recovery.source[..],
+            false => &[],
+        };
+        self.sources().chain(recovery)
+    }
+
     /// Every source that a build asks for, the toolbox's own among them.
     fn asked(&self) -> impl Iterator<Item = &Source> {
         let base = match self.composes_toolbox() {
             true => &self.config.toolbox.base[..],
             false => &[],
         };
-        self.sources().chain(base)
+        self.with_recovery().chain(base)
     }
 
     /// Whether any source is the toolbox.
     pub fn needs_toolbox(&self) -> bool {
-        self.sources().any(|source| source.toolbox)
+        self.with_recovery().any(|source| source.toolbox)
     }
 
     /// Whether it is put together here, from this configuration; else this is one.
@@ -158,7 +167,11 @@ impl fmt::Display for Plan {
             row("toolbox", &format!("over {}", list(&config.toolbox.base)))?;
         }
         if self.has_recovery() {
-            row("recovery", &offers(&config.recovery))?;
+            let recovery = &config.recovery;
+            row("recovery", &offers(recovery))?;
+            if recovery.source != Recovery::default().source {
+                row("", &format!("made of {}", list(&recovery.source)))?;
+            }
         }
         let image = &config.image;
         let format = format!(
@@ -212,7 +225,11 @@ fn offers(recovery: &Recovery) -> String {
         1 => "SSH for one key".to_owned(),
         many => format!("SSH for {many} keys"),
     };
-    format!("{console}, {ssh}")
+    let network = match recovery.network {
+        Network::Automatic => "",
+        Network::None => ", no network",
+    };
+    format!("{console}, {ssh}{network}")
 }
 
 fn describe(source: &Source) -> String {

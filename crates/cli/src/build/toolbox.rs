@@ -103,10 +103,8 @@ fn defaults(config: &Config) -> anyhow::Result<String> {
     }
     inside.uki.stub = toolbox();
     inside.uki.stub_path = toolbox::STUB.to_owned();
-    inside.root = Some(Root {
-        source: toolbox(),
-        ..Root::default()
-    });
+    inside.recovery.source = toolbox();
+    inside.root = Some(Root::default());
     inside.system = Vec::new();
     // What is of the machine that the toolbox was made on.
     let built_in = Config::default();

@@ -42,10 +42,9 @@ pub fn verb(options: &args::OciBuild, json: bool, quiet: bool) -> anyhow::Result
     let to: Reference = options.to.parse().code(Code::Usage)?;
     let mut config = config::load(options.config.as_deref()).code(Code::Usage)?;
     super::fill_in_mirrors(&mut config);
-    config.root = Some(Root {
-        source: vec![Source::toolbox()],
-        ..Root::default()
-    });
+    // The image is a recovery system: as a machine's root, it needs nothing else.
+    config.root = Some(Root::default());
+    config.recovery.source = vec![Source::toolbox()];
     config.system = Vec::new();
     let mut lock = Lock::load(options.config.as_deref())?;
     lock.pin(&mut config, options.update)?;

@@ -11,6 +11,7 @@ pub(super) fn check(config: &Config) -> Option<Mistake> {
     for (key, list) in [
         ("kernel.source", &config.kernel.source),
         ("firmware.source", &config.firmware.source),
+        ("recovery.source", &config.recovery.source),
         ("toolbox.base", &config.toolbox.base),
         ("uki.stub", &config.uki.stub),
     ] {
@@ -24,8 +25,8 @@ pub(super) fn check(config: &Config) -> Option<Mistake> {
     if let Some(mistake) = config.wrong_root() {
         return Some(mistake);
     }
-    if let Some(what) = config.recovery.wrong_key() {
-        return Some(Mistake::new("recovery.authorized_keys", what));
+    if let Some(mistake) = config.recovery.mistake() {
+        return Some(mistake);
     }
     let version = config.version.as_deref().unwrap_or("1");
     let block = config.image.block_size;

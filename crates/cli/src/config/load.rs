@@ -107,6 +107,7 @@ pub fn sources(config: &mut Config) -> impl Iterator<Item = &mut Source> {
         firmware,
         root,
         system,
+        recovery,
         toolbox,
         uki,
         ..
@@ -114,6 +115,7 @@ pub fn sources(config: &mut Config) -> impl Iterator<Item = &mut Source> {
     let shared = [
         &mut kernel.source,
         &mut firmware.source,
+        &mut recovery.source,
         &mut toolbox.base,
         &mut uki.stub,
     ];

@@ -1,9 +1,12 @@
 //! `[recovery]`: what sealboot's recovery system offers, and to whom.
 
-use artifact::recovery::PACKAGES;
-use contract::recovery::Console;
+use artifact::recovery::{PACKAGES, WITHOUT};
+use contract::recovery::{Console, Network};
 use formats::ssh_public_key::PublicKey;
 use serde::{Deserialize, Serialize};
+
+use super::source::{Follow, Source};
+use super::system::Mistake;
 
 /// `[recovery]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,27 +18,44 @@ pub struct Recovery {
     /// What is on screen and serial consoles: `shell`, root's, for whoever is at the machine; or
     /// `none`.
     pub console: Console,
-    /// Debian packages that it is made of.
-    pub packages: Vec<String>,
+    /// `automatic`: DHCP and IPv6 on every wired interface; or `none`.
+    pub network: Network,
+    /// What it is made of, lowest layer first: packages or an image with busybox as its init. What
+    /// makes it sealboot's recovery is added.
+    pub source: Vec<Source>,
 }
 
 impl Default for Recovery {
     fn default() -> Self {
-        let packages = PACKAGES.iter().map(|(name, _)| (*name).to_owned());
+        let names: Vec<&str> = PACKAGES.iter().map(|(name, _)| *name).collect();
+        let packages = Source {
+            without: super::strings(WITHOUT),
+            ..Source::debian(&names, Follow::All)
+        };
         Self {
             authorized_keys: Vec::new(),
             console: Console::Shell,
-            packages: packages.collect(),
+            network: Network::Automatic,
+            source: vec![packages],
         }
     }
 }
 
 impl Recovery {
-    /// What is wrong with the first key that is none.
-    pub(super) fn wrong_key(&self) -> Option<String> {
+    /// The first key with an impossible value, and what is wrong with it.
+    pub(super) fn mistake(&self) -> Option<Mistake> {
         let keys = self.authorized_keys.iter().enumerate();
-        keys.filter_map(|(index, line)| Some((index, PublicKey::parse(line).err()?)))
+        let wrong = keys
+            .filter_map(|(index, line)| Some((index, PublicKey::parse(line).err()?)))
             .map(|(index, error)| format!("entry {}: {error}", index + 1))
-            .next()
+            .next();
+        if let Some(what) = wrong {
+            return Some(Mistake::new("recovery.authorized_keys", what));
+        }
+        let itself = self.source.iter().position(|source| source.recovery);
+        itself.map(|index| {
+            let what = format!("entry {} is the recovery itself", index + 1);
+            Mistake::new("recovery.source", what)
+        })
     }
 }

@@ -136,7 +136,7 @@ impl Source {
 
     /// Whether it needs Debian's archive.
     pub fn needs_debian(&self) -> bool {
-        self.recovery || !self.debian.is_empty()
+        !self.debian.is_empty()
     }
 
     /// Whether it needs Alpine's archive.

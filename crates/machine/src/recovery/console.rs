@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use contract::recovery::{Console, Settings};
+use contract::recovery::{Console, PATH, Settings};
 use linux::tty::Consoles;
 
 use crate::status::{Network, Status};
@@ -70,9 +70,11 @@ fn shell(name: &str, screen: bool) -> io::Result<()> {
     if screen {
         terminal.write_all(Status::of_this_machine().first_screen().as_bytes())?;
     }
-    // setsid makes it the controlling terminal: Control-C reaches what runs there.
-    Command::new("/usr/bin/setsid")
-        .args(["--ctty", "/usr/bin/sh", "-l"])
+    // setsid -c makes it the controlling terminal: Control-C reaches what runs there. busybox's
+    // has no long options.
+    Command::new("setsid")
+        .args(["-c", "sh", "-l"])
+        .env("PATH", PATH.join(":"))
         .env("TERM", kind(name))
         .stdin(Stdio::from(terminal.try_clone()?))
         .stdout(Stdio::from(terminal.try_clone()?))

@@ -57,7 +57,7 @@ fn load(aliases: BTreeSet<String>) {
         .collect();
     if !aliases.is_empty() {
         let words = [&["-a", "-b", "-q", "--"][..], &aliases].concat();
-        let _ = command("/usr/sbin/modprobe", &words).status();
+        let _ = command("modprobe", &words).status();
     }
 }
 

@@ -4,7 +4,7 @@
 //! [`start`] makes a read-only root usable; then the services of [`contract::recovery`] run, each
 //! started again when it ends: [`hardware`] loads drivers for what is plugged in later,
 //! [`console`] shows the first screen and gives shells where the release allows them, and
-//! [`service`] becomes what Debian brings: the DHCP client and the SSH server.
+//! [`service`] becomes what packages bring: the DHCP client and the SSH server.
 
 pub mod console;
 pub mod hardware;
@@ -13,7 +13,7 @@ pub mod start;
 
 use std::fs;
 
-use contract::recovery::{Console, SETTINGS, Settings};
+use contract::recovery::{Console, Network, SETTINGS, Settings};
 
 /// What the release allows. What cannot be read allows nothing.
 pub fn settings() -> Settings {
@@ -21,6 +21,7 @@ pub fn settings() -> Settings {
     read.and_then(|bytes| Settings::from_json(&bytes).ok())
         .unwrap_or(Settings {
             console: Console::None,
+            network: Network::None,
             authorized_keys: 0,
         })
 }

@@ -1,8 +1,9 @@
 //! Becoming a service, with a log of what it says.
 
 use std::fs::OpenOptions;
+use std::path::Path;
 
-use contract::recovery::{LOGS, SERVICES, Service};
+use contract::recovery::{LOGS, PATH, SERVICES, Service};
 use linux::Error;
 use linux::process::Program;
 
@@ -17,10 +18,17 @@ pub fn run(name: &str) -> Option<Error> {
         .iter()
         .map(|word| (*word).to_owned())
         .collect();
+    let program = find(service.program);
     Some(linux::process::exec(&Program::of_root(
-        service.program,
-        &arguments,
+        &program, &arguments,
     )))
+}
+
+/// Where a program is; the first place where it could be when it is nowhere, for the message.
+fn find(name: &str) -> String {
+    let places = || PATH.iter().map(|folder| format!("{folder}/{name}"));
+    let found = places().find(|path| Path::new(path).exists());
+    found.or_else(|| places().next()).unwrap_or_default()
 }
 
 fn log_to_file(service: &Service) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use contract::recovery::{HOST_KEY, HOST_KEY_PUBLIC, LOGS, Settings};
+use contract::recovery::{HOST_KEY, HOST_KEY_PUBLIC, LOGS, PATH, Settings};
 use linux::mount::{Flags, mount};
 use linux::tty::Consoles;
 
@@ -90,7 +90,7 @@ pub fn run(settings: &Settings) {
     let _ = std::os::unix::fs::symlink("/run", "/var/run");
     let name = fs::read_to_string("/etc/hostname").unwrap_or_default();
     let _ = fs::write("/proc/sys/kernel/hostname", name.trim());
-    let _ = command("/usr/bin/ip", &["link", "set", "lo", "up"]).status();
+    let _ = command("ip", &["link", "set", "lo", "up"]).status();
     hardware::load_all();
     if settings.authorized_keys > 0
         && let Err(error) = make_host_key()
@@ -101,7 +101,7 @@ pub fn run(settings: &Settings) {
 
 /// Makes the SSH server's key, and leaves its public half for the first screen.
 fn make_host_key() -> std::io::Result<()> {
-    let output = command("/usr/bin/dropbearkey", &["-t", "ed25519", "-f", HOST_KEY])
+    let output = command("dropbearkey", &["-t", "ed25519", "-f", HOST_KEY])
         .stdout(Stdio::piped())
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -110,11 +110,12 @@ fn make_host_key() -> std::io::Result<()> {
     fs::write(HOST_KEY_PUBLIC, format!("{line}\n"))
 }
 
-/// A program that says nothing and reads nothing.
+/// A program that says nothing and reads nothing, wherever it is.
 pub(super) fn command(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command
         .args(arguments)
+        .env("PATH", PATH.join(":"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

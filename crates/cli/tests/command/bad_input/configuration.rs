@@ -69,4 +69,8 @@ const ROWS: &[Row] = &[
         &["sealboot.toml, line 1", "recovery.authorized_keys", "PRIVATE key", "make a new key"]),
     ("a public key that was cut", |p| p.configure("version", "recovery.authorized_keys = ['ssh-ed25519 AAAAC3NzaC1lZDI1']\nversion"), "sealboot build", USAGE,
         &["sealboot.toml, line 1", "recovery.authorized_keys", "not whole", "was the line cut?"]),
+    ("a recovery made of itself", |p| p.configure("version", "recovery.source = [{ recovery = true }]\nversion"), "sealboot build", USAGE,
+        &["sealboot.toml, line 1", "recovery.source", "entry 1 is the recovery itself"]),
+    ("a recovery without a DHCP client", |p| p.configure("directory = 'root'", "recovery = true }]\n[recovery]\nsource = [{ directory = 'root'"), "sealboot build", MISSING,
+        &["the recovery's service \"network\" starts dhcpcd", "recovery.source", "recovery.network = \"none\""]),
 ];
