@@ -27,7 +27,7 @@ pub struct Settings {
     /// Whether whoever is at the machine gets a shell.
     pub console: Console,
     /// Whether it asks for addresses.
-    pub network: Network,
+    pub network: Networking,
     /// How many keys may log in over SSH; without any there is no SSH server.
     pub authorized_keys: usize,
 }
@@ -45,7 +45,7 @@ pub enum Console {
 /// How the recovery system gets its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Network {
+pub enum Networking {
     /// DHCP, DHCPv6 and router advertisements on every wired interface.
     Automatic,
     /// Not at all.
@@ -126,7 +126,7 @@ impl Settings {
     /// The services that these settings allow, in the order in which they start.
     pub fn services(&self) -> impl Iterator<Item = &'static Service> {
         let without = [
-            (self.network == Network::None).then_some(NETWORK),
+            (self.network == Networking::None).then_some(NETWORK),
             (self.authorized_keys == 0).then_some(SSH),
         ];
         let asked = move |service: &&Service| !without.contains(&Some(**service));
@@ -142,7 +142,7 @@ mod tests {
     fn what_is_written_is_read() {
         let settings = Settings {
             console: Console::None,
-            network: Network::Automatic,
+            network: Networking::Automatic,
             authorized_keys: 2,
         };
         assert_eq!(Settings::from_json(&settings.to_json()).unwrap(), settings);
@@ -161,11 +161,11 @@ mod tests {
             names
         };
         let all = ["hardware", "network", "ssh", "console"];
-        assert_eq!(services(Network::Automatic, 1), all);
+        assert_eq!(services(Networking::Automatic, 1), all);
         assert_eq!(
-            services(Network::Automatic, 0),
+            services(Networking::Automatic, 0),
             ["hardware", "network", "console"]
         );
-        assert_eq!(services(Network::None, 0), ["hardware", "console"]);
+        assert_eq!(services(Networking::None, 0), ["hardware", "console"]);
     }
 }

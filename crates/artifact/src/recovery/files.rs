@@ -135,7 +135,7 @@ fn inside(absolute: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use contract::recovery::{Console, Network};
+    use contract::recovery::{Console, Networking};
 
     use super::*;
 
@@ -144,7 +144,7 @@ mod tests {
         let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
         let settings = Settings {
             console,
-            network: Network::Automatic,
+            network: Networking::Automatic,
             authorized_keys: keys.len(),
         };
         add(&mut tree, &settings, &keys).unwrap();

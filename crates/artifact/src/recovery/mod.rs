@@ -10,7 +10,7 @@ mod files;
 mod programs;
 mod surplus;
 
-use contract::recovery::{Console, Network, PATH, Service, Settings};
+use contract::recovery::{Console, Networking, PATH, Service, Settings};
 use source::tree::{Error, Tree};
 
 /// Debian packages that a recovery is made of where nothing else is named, each with what it is for.
@@ -60,7 +60,7 @@ pub struct Parts<'a> {
     /// Whether whoever is at the machine gets a shell.
     pub console: Console,
     /// Whether it asks for addresses.
-    pub network: Network,
+    pub network: Networking,
 }
 
 /// What lies below the packages, so that any of them can bring a file in its place.
@@ -112,7 +112,7 @@ mod tests {
             program: b"",
             authorized_keys: &keys,
             console: Console::Shell,
-            network: Network::Automatic,
+            network: Networking::Automatic,
         };
         let mut tree = Tree::new();
         base(&mut tree, &parts).unwrap();
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(missing_service(&tree, &parts), Some(&SSH));
         parts.authorized_keys = &[];
         assert_eq!(missing_service(&tree, &parts), None);
-        parts.network = Network::None;
+        parts.network = Networking::None;
         tree.remove("sbin/dhcpcd");
         assert_eq!(missing_service(&tree, &parts), None);
     }

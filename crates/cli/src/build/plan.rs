@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use contract::boot;
-use contract::recovery::{Console, Network};
+use contract::recovery::{Console, Networking};
 
 use super::system::System;
 use super::toolbox;
@@ -226,8 +226,8 @@ fn offers(recovery: &Recovery) -> String {
         many => format!("SSH for {many} keys"),
     };
     let network = match recovery.network {
-        Network::Automatic => "",
-        Network::None => ", no network",
+        Networking::Automatic => "",
+        Networking::None => ", no network",
     };
     format!("{console}, {ssh}{network}")
 }

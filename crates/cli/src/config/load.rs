@@ -224,7 +224,11 @@ mod tests {
             ("image.block_size = 100\n", &["line 1", "power of two"]),
             (
                 "[root]\nsource = [{}]\n",
-                &["line 2", "entry 1", "none of recovery, toolbox, image, debian, deb"],
+                &[
+                    "line 2",
+                    "entry 1",
+                    "none of recovery, toolbox, image, debian, deb",
+                ],
             ),
             (
                 "[[root.source]]\ntar='a'\ndirectory='b'\n",

@@ -1,7 +1,7 @@
 //! `[recovery]`: what sealboot's recovery system offers, and to whom.
 
 use artifact::recovery::{PACKAGES, WITHOUT};
-use contract::recovery::{Console, Network};
+use contract::recovery::{Console, Networking};
 use formats::ssh_public_key::PublicKey;
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ pub struct Recovery {
     /// `none`.
     pub console: Console,
     /// `automatic`: DHCP and IPv6 on every wired interface; or `none`.
-    pub network: Network,
+    pub network: Networking,
     /// What it is made of, lowest layer first: packages or an image with busybox as its init. What
     /// makes it sealboot's recovery is added.
     pub source: Vec<Source>,
@@ -35,7 +35,7 @@ impl Default for Recovery {
         Self {
             authorized_keys: Vec::new(),
             console: Console::Shell,
-            network: Network::Automatic,
+            network: Networking::Automatic,
             source: vec![packages],
         }
     }

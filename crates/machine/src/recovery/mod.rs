@@ -13,7 +13,7 @@ pub mod start;
 
 use std::fs;
 
-use contract::recovery::{Console, Network, SETTINGS, Settings};
+use contract::recovery::{Console, Networking, SETTINGS, Settings};
 
 /// What the release allows. What cannot be read allows nothing.
 pub fn settings() -> Settings {
@@ -21,7 +21,7 @@ pub fn settings() -> Settings {
     read.and_then(|bytes| Settings::from_json(&bytes).ok())
         .unwrap_or(Settings {
             console: Console::None,
-            network: Network::None,
+            network: Networking::None,
             authorized_keys: 0,
         })
 }

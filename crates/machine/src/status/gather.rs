@@ -125,6 +125,7 @@ fn recovery(root: &Path) -> Option<Recovery> {
     let host_key = host_key.and_then(|line| PublicKey::parse(line.trim_end()).ok());
     Some(Recovery {
         console: settings.console,
+        network: settings.network,
         authorized_keys: settings.authorized_keys,
         host_key: host_key.map(|key| key.fingerprint()),
     })

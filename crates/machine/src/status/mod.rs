@@ -22,7 +22,7 @@ pub use gather::Sources;
 pub use network::{Network, NetworkInterface};
 
 use contract::failure::Failure;
-use contract::recovery::Console;
+use contract::recovery::{Console, Networking};
 use serde::Serialize;
 
 /// The state of this machine.
@@ -116,6 +116,8 @@ pub enum Execution {
 pub struct Recovery {
     /// Whether whoever is at the machine gets a shell.
     pub console: Console,
+    /// Whether it asks for addresses.
+    pub network: Networking,
     /// How many keys may log in over SSH.
     pub authorized_keys: usize,
     /// Fingerprint of the SSH server's key, which each start makes anew.

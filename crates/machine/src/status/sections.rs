@@ -1,5 +1,7 @@
 //! Parts that the first screen and `sealboot status` share.
 
+use contract::recovery::Networking;
+
 use super::layout::{row, size};
 use super::{Disk, Held, NetworkInterface, Status};
 use crate::disk::What;
@@ -53,7 +55,14 @@ impl Status {
 
     /// A row for each network interface.
     pub(super) fn add_network(&self, screen: &mut String) {
-        if self.network.interfaces.is_empty() {
+        let recovery = self.recovery.as_ref();
+        if recovery.is_some_and(|recovery| recovery.network == Networking::None) {
+            row(
+                screen,
+                "Network",
+                "off: [recovery] network is \"none\" in the release",
+            );
+        } else if self.network.interfaces.is_empty() {
             row(screen, "Network", "none: no driver found an interface");
         }
         for interface in &self.network.interfaces {

@@ -51,6 +51,7 @@ fn good() -> Status {
         network: network(),
         recovery: Some(Recovery {
             console: Console::Shell,
+            network: Networking::Automatic,
             authorized_keys: 1,
             host_key: Some("SHA256:abc".to_owned()),
         }),
@@ -178,6 +179,7 @@ fn without_a_shell_the_first_screen_names_none() {
     let screen = |status: &mut Status, console, authorized_keys| {
         status.recovery = Some(Recovery {
             console,
+            network: Networking::None,
             authorized_keys,
             host_key: None,
         });
@@ -186,6 +188,7 @@ fn without_a_shell_the_first_screen_names_none() {
     let none = screen(&mut status, Console::None, 0);
     assert!(none.ends_with("Nothing to log in to here. Ctrl-Alt-Del restarts the machine.\n"));
     assert!(none.contains("SSH           off: "), "{none}");
+    assert!(none.contains("Network       off: "), "{none}");
     let ssh = screen(&mut status, Console::None, 2);
     assert!(ssh.contains("No shell on this console"), "{ssh}");
     assert!(!ssh.contains("What to type"), "{ssh}");
@@ -427,7 +430,7 @@ fn the_last_failure_and_the_settings_are_read_and_rubbish_is_nothing() {
     );
     write(
         "etc/sealboot/recovery.json",
-        br#"{"console":"none","authorized_keys":3}"#,
+        br#"{"console":"none","network":"automatic","authorized_keys":3}"#,
     );
     write("run/sealboot/host-key.pub", b"rubbish\n");
     let status = gather(folder.path());
