@@ -65,6 +65,8 @@ pub struct DiskOptions {
     pub volume_serial: u32,
     /// Room for other files on the partition, in bytes; at least as much is free.
     pub free: u64,
+    /// Size of the whole disk in bytes, a multiple of 1 MiB; when not set, what files and `free` need.
+    pub disk_size: Option<u64>,
     /// The time of all files, in seconds since 1970.
     pub epoch: i64,
     /// The disk's sector size: 512 bytes for an image that is written to sticks.
@@ -83,6 +85,7 @@ impl DiskOptions {
             volume_label: esp::SLOT_A_LABEL.to_owned(),
             volume_serial: serial_from(seed, esp::SLOT_A_LABEL),
             free: DEFAULT_FREE,
+            disk_size: None,
             epoch,
             sector_size: SectorSize::B512,
         }
@@ -98,6 +101,16 @@ pub enum PlanError {
     /// The partition table.
     #[error("the partition table cannot be made")]
     Gpt(#[from] LayoutError),
+    /// The disk is to have another size than one it can have.
+    #[error(
+        "a disk of {size} bytes is asked for; a multiple of 1 MiB, at least {needed} bytes, is needed"
+    )]
+    DiskSize {
+        /// As asked for, in bytes.
+        size: u64,
+        /// What files, free room and partition table need, in bytes.
+        needed: u64,
+    },
     /// A file in memory is not as long as its entry says.
     #[error("{path:?} has {found} bytes in memory, its size is given as {expected}")]
     Size {
@@ -146,8 +159,17 @@ impl DiskPlan {
             .into_iter()
             .map(|file| ((file.path, file.size), file.source))
             .unzip();
-        let size = fat::size_for(&files, options.free, sector_size)?.next_multiple_of(MIB);
-        let (start, end) = (MIB, MIB + size);
+        let needed = fat::size_for(&files, options.free, sector_size)?.next_multiple_of(MIB);
+        let needed = needed.saturating_add(2 * MIB);
+        let disk_size = options.disk_size.unwrap_or(needed);
+        if disk_size < needed || !disk_size.is_multiple_of(MIB) {
+            return Err(PlanError::DiskSize {
+                size: disk_size,
+                needed,
+            });
+        }
+        let (start, end) = (MIB, disk_size - MIB);
+        let size = end - start;
         let first_lba = start / sector_size.bytes();
         let volume = Plan::new(
             &Options {
@@ -161,7 +183,6 @@ impl DiskPlan {
             },
             &files,
         )?;
-        let disk_size = end + MIB;
         let partition = Partition {
             number: 1,
             type_guid: esp::PARTITION_TYPE,

@@ -93,6 +93,29 @@ fn room_is_left_and_the_size_is_whole_mebibytes() {
 }
 
 #[test]
+fn a_disk_has_the_size_that_is_asked_for() {
+    let with_size = |size| {
+        let mut options = DiskOptions::new(files(), b"test", EPOCH);
+        options.disk_size = size;
+        DiskPlan::new(options)
+    };
+    let least = with_size(None).unwrap().disk_size();
+    for size in [least, least + (1 << 20), 4 << 30] {
+        let plan = with_size(Some(size)).unwrap();
+        assert_eq!(plan.disk_size(), size);
+        let slot = &plan.layout().partitions()[0];
+        assert_eq!(slot.size(SectorSize::B512), size - (2 << 20));
+    }
+    for size in [0, least - (1 << 20), least + 512] {
+        let error = with_size(Some(size)).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("at least {least} bytes")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn an_image_is_sparse() {
     let mut content = tempfile::NamedTempFile::new().unwrap();
     content.write_all(&[1; 100_000]).unwrap();
