@@ -1,5 +1,6 @@
 //! The command line: one definition, from which help, man pages and completions come.
 
+mod artefact;
 mod oci;
 mod run;
 mod write;
@@ -9,6 +10,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit;
+pub use artefact::{
+    DiskBuild, DiskVerb, ImageBuild, ImageHash, ImageVerb, InitrdBuild, InitrdVerb, Signing,
+    UkiBuild, UkiVerb,
+};
 pub use oci::{OciBuild, OciCopy, OciPush, OciVerb};
 pub use run::{Bus, Forward, Network, Run, Tamper};
 pub use write::Write;
@@ -55,6 +60,18 @@ pub enum Verb {
     Inspect(Inspect),
     /// Check a release, a disk or any file of them against the owner's certificate
     Verify(Verify),
+    /// Make one image: squashfs with a dm-verity hash tree; hash any file
+    #[command(subcommand)]
+    Image(ImageVerb),
+    /// Make one initrd
+    #[command(subcommand)]
+    Initrd(InitrdVerb),
+    /// Make one UKI
+    #[command(subcommand)]
+    Uki(UkiVerb),
+    /// Make one disk image
+    #[command(subcommand)]
+    Disk(DiskVerb),
     /// Make the toolbox's image; copy images and releases from and to registries
     #[command(subcommand)]
     Oci(OciVerb),

@@ -1,6 +1,7 @@
 //! The `sealboot` command: reads the command line, does one verb, ends with its exit code.
 
 mod args;
+mod artefact;
 mod build;
 mod clock;
 mod config;
@@ -35,6 +36,10 @@ fn main() -> ExitCode {
         Verb::Run(options) => run::verb(&options, quiet),
         Verb::Inspect(options) => inspect::verb(&options, json),
         Verb::Verify(options) => verify::verb(&options, json, quiet),
+        Verb::Image(verb) => artefact::image(&verb, json, quiet),
+        Verb::Initrd(verb) => artefact::initrd(&verb, json, quiet),
+        Verb::Uki(verb) => artefact::uki(&verb, json),
+        Verb::Disk(verb) => artefact::disk(&verb, json, quiet),
         Verb::Oci(verb) => oci::verb(&verb, json, quiet),
         Verb::Status => status::verb(json),
         Verb::Recovery(verb) => recovery::verb(&verb),

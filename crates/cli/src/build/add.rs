@@ -9,7 +9,7 @@ use source::directory;
 use source::tree::{Content, Kind, Metadata, Node, Origin, Tree};
 
 use super::accounts::Accounts;
-use super::inputs::AS_ROOT;
+use super::supply::AS_ROOT;
 use crate::config::Add;
 use crate::exit::WithCode;
 

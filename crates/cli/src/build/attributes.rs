@@ -32,6 +32,18 @@ pub fn leave_out(tree: &mut Tree) -> Vec<String> {
     names.collect()
 }
 
+/// What is to be said of the files that [`leave_out`] names, if there are any.
+pub fn note(label: &str, without: &[String]) -> Option<String> {
+    let (first, others) = without.split_first()?;
+    let more = match others.len() {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    Some(format!(
+        "{label}: squashfs has no access control lists; left out at {first}{more}"
+    ))
+}
+
 fn is_held(name: &[u8]) -> bool {
     HELD.iter().any(|space| name.starts_with(space))
 }

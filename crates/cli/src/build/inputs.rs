@@ -1,32 +1,24 @@
 //! From the configured sources to trees.
 
-use std::cell::{OnceCell, RefCell};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Context;
-use artifact::toolbox::Toolbox;
 use contract::manifest;
-use source::debian::Deb;
-use source::directory;
-use source::fetch::{self, Cache, Client, Progress as _};
-use source::inventory::{self, Component};
-use source::layer::{LayerKind, TarFile};
+use source::fetch::{self, Cache, Client};
+use source::inventory::Component;
 use source::oci;
 use source::tree::Tree;
 
-use super::alpine::OpenAlpine;
-use super::container::{self, Containers};
-use super::debian::OpenArchive;
 use super::lock::Lock;
 use super::plan::Plan;
+use super::supply::{Opened, merge};
 use super::toolbox::{self, Materials};
-use super::{add, date, recovery, root};
-use crate::config::{Recovery, Source, SourceKind};
+use super::{add, attributes, date, root};
+use crate::config::Source;
 use crate::exit::{Code, WithCode};
-use crate::progress::{Progress, Step};
+use crate::progress::Progress;
 
 /// What a release is made of.
 pub struct Inputs {
@@ -74,20 +66,8 @@ pub fn gather(plan: &Plan, lock: &mut Lock, progress: &Progress) -> anyhow::Resu
         fs::read_to_string(path)
     })?;
     let microcode = read_named("uki.microcode", &uki.microcode, |path| fs::read(path))?;
-    let archive = plan
-        .needs_debian()
-        .then(|| OpenArchive::open(plan, progress))
-        .transpose()?;
-    let alpine = OpenAlpine::open(plan, progress)?;
-    let supply = Supply {
-        archive: archive.as_ref(),
-        alpine: &alpine,
-        containers: &Containers::new(plan)?,
-        lock: RefCell::new(lock),
-        taken: RefCell::default(),
-        recovery: &plan.config.recovery,
-        toolbox: OnceCell::new(),
-    };
+    let opened = Opened::open(plan, progress)?;
+    let supply = opened.supply(plan, lock);
     if plan.needs_toolbox() && !plan.composes_toolbox() {
         supply.offer(toolbox::here()?);
     }
@@ -166,6 +146,31 @@ pub fn gather(plan: &Plan, lock: &mut Lock, progress: &Progress) -> anyhow::Resu
     })
 }
 
+/// The sources of a plan's only system as one tree that an image can hold: an image without a release.
+pub(crate) fn tree(plan: &Plan, progress: &Progress) -> anyhow::Result<Tree> {
+    let mut lock = Lock::default();
+    let opened = Opened::open(plan, progress)?;
+    let supply = opened.supply(plan, &mut lock);
+    let systems = plan.systems.iter();
+    let sources: Vec<Source> = systems
+        .flat_map(|system| system.root.source.iter().cloned())
+        .collect();
+    let merged = merge(
+        "image",
+        ("image", "FROM"),
+        Tree::new(),
+        &sources,
+        &supply,
+        progress,
+    )?;
+    let mut tree = merged.tree;
+    let without = attributes::leave_out(&mut tree);
+    if let Some(words) = attributes::note("image", &without) {
+        progress.say(&format!("  note: {words}"));
+    }
+    Ok(tree)
+}
+
 fn each_once(images: Vec<manifest::Source>) -> Vec<manifest::Source> {
     let mut once = Vec::new();
     for image in images {
@@ -188,44 +193,6 @@ fn read_named<T>(
         .input_code()?;
     Ok(Some(content))
 }
-
-/// What sources are taken from, beside the files that they name.
-struct Supply<'a> {
-    archive: Option<&'a OpenArchive>,
-    alpine: &'a OpenAlpine,
-    containers: &'a Containers,
-    /// Which images tags turn out to be.
-    lock: RefCell<&'a mut Lock>,
-    /// What the sources say of what they bring.
-    taken: RefCell<Taken>,
-    recovery: &'a Recovery,
-    /// The toolbox, once what it is made of is there.
-    toolbox: OnceCell<Toolbox>,
-}
-
-impl Supply<'_> {
-    fn offer(&self, toolbox: Toolbox) {
-        // Called once.
-        let _ = self.toolbox.set(toolbox);
-    }
-}
-
-/// What sources say of what they bring, beside their files.
-#[derive(Default)]
-struct Taken {
-    /// The container images of the tree that is being merged.
-    images: Vec<manifest::Source>,
-    /// What the last one of all says of its program.
-    program: Option<oci::Program>,
-    /// The packages of the tree that is being merged.
-    components: Vec<Component>,
-}
-
-/// A directory that an ordinary user filled, for a machine where root owns everything.
-pub(super) const AS_ROOT: directory::Options = directory::Options {
-    owner: directory::Owner::Root,
-    mounts: directory::Mounts::Refuse,
-};
 
 /// Fetches into the plan's cache.
 pub(super) fn client(plan: &Plan) -> anyhow::Result<Client> {
@@ -252,140 +219,4 @@ pub(super) fn code_of_fetch(error: &fetch::Error) -> Code {
         }
         _ => Code::Network,
     }
-}
-
-/// A list of sources as one tree.
-struct Merged {
-    tree: Tree,
-    /// The packages that it is made of, as far as anything says.
-    components: Vec<Component>,
-    /// The container images.
-    images: Vec<manifest::Source>,
-}
-
-/// Merges the sources that `key` of the configuration lists for a part of the release; `label` is what
-/// people see.
-fn merge(
-    label: &str,
-    (name, key): (&str, &str),
-    mut tree: Tree,
-    sources: &[Source],
-    supply: &Supply<'_>,
-    progress: &Progress,
-) -> anyhow::Result<Merged> {
-    let step = progress.step(label);
-    let mut layers = 0;
-    for (index, source) in sources.iter().enumerate() {
-        layers += add(&mut tree, (name, source), supply, &step)
-            .with_context(|| format!("{key}, entry {}, cannot be taken in", index + 1))?;
-    }
-    let totals = tree.totals();
-    let size = crate::progress::size(totals.bytes);
-    let mut taken = supply.taken.borrow_mut();
-    let mut components = std::mem::take(&mut taken.components);
-    let images = std::mem::take(&mut taken.images);
-    match inventory::installed(&tree) {
-        Ok(installed) => components.extend(installed),
-        Err(error) => step.note(
-            "bill of materials",
-            &format!("{:#}", anyhow::Error::from(error)),
-        ),
-    }
-    components.sort();
-    components.dedup();
-    step.done(&format!("{layers} layers, {} files, {size}", totals.files));
-    Ok(Merged {
-        tree,
-        components,
-        images,
-    })
-}
-
-/// Adds one source of the tree of that name; returns how many layers it has.
-fn add(
-    tree: &mut Tree,
-    (name, source): (&str, &Source),
-    supply: &Supply<'_>,
-    step: &Step,
-) -> anyhow::Result<usize> {
-    let kind = source
-        .kind()
-        .map_err(anyhow::Error::msg)
-        .code(Code::Usage)?;
-    match (kind, supply.archive) {
-        (SourceKind::Recovery, _) => {
-            let part = |tree: &mut Tree, source: &Source| add(tree, (name, source), supply, step);
-            let (recovery, layers) = recovery::tree(supply.recovery, part)?;
-            tree.overlay(&recovery).input_code()?;
-            Ok(layers)
-        }
-        (SourceKind::Toolbox, _) => {
-            let toolbox = supply
-                .toolbox
-                .get()
-                .with_context(|| {
-                    format!("this sealboot runs in no toolbox that could bring {name}: name its packages")
-                })
-                .code(Code::Usage)?;
-            let packages = toolbox.contents.packages.get(name);
-            let mut taken = supply.taken.borrow_mut();
-            taken
-                .components
-                .extend(packages.into_iter().flatten().cloned());
-            toolbox::add(tree, name, toolbox)
-        }
-        (SourceKind::Image(reference), _) => {
-            let mut lock = supply.lock.borrow_mut();
-            let mut reference = reference.clone();
-            reference.digest = reference.digest.or(lock.known(&reference));
-            let image = supply.containers.open(&reference, step)?;
-            lock.resolved(&image);
-            let mut taken = supply.taken.borrow_mut();
-            taken.images.push(container::source(&image));
-            taken.program = Some(image.config.program.clone());
-            let layers = image.layers.len();
-            for layer in image.layers {
-                tree.add_layer(layer).input_code()?;
-            }
-            Ok(layers)
-        }
-        (SourceKind::Debian(names, follow, without), Some(archive)) => {
-            let debs = archive.packages(names, follow, without, step)?;
-            let layers = debs.len();
-            for deb in debs {
-                add_deb(tree, deb, supply)?;
-            }
-            Ok(layers)
-        }
-        // A plan with such a source has opened the archive.
-        (SourceKind::Debian(..), None) => Ok(0),
-        (SourceKind::Debs(paths), _) => {
-            for path in paths {
-                let deb = Deb::open(path).input_code()?;
-                add_deb(tree, deb, supply)?;
-            }
-            Ok(paths.len())
-        }
-        (SourceKind::Alpine(names, follow, without), _) => {
-            let alpine = supply.alpine;
-            alpine.add_packages(tree, names, follow, without, step)
-        }
-        (SourceKind::Apks(paths), _) => supply.alpine.add_files(tree, paths, step),
-        (SourceKind::Tar(path), _) => {
-            let tar = TarFile::new(path, LayerKind::Archive);
-            tree.add_layer(Arc::new(tar)).input_code()?;
-            Ok(1)
-        }
-        (SourceKind::Directory(path), _) => {
-            let directory = directory::read(path, AS_ROOT).input_code()?;
-            tree.overlay(&directory).input_code()?;
-            Ok(1)
-        }
-    }
-}
-
-fn add_deb(tree: &mut Tree, deb: Deb, supply: &Supply<'_>) -> anyhow::Result<()> {
-    let mut taken = supply.taken.borrow_mut();
-    taken.components.push(Component::of_deb(&deb));
-    tree.add_layer(Arc::new(deb)).input_code()
 }

@@ -1,14 +1,11 @@
 //! Images, manifest, initrd, UKI and disk: one signed release.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use artifact::initrd::{Initrd, InitrdParts};
 use artifact::sbom::{self, Bill};
 use artifact::uki;
-use contract::boot::{Boot, RootHashSignatures};
 use contract::manifest::{ImageName, Manifest};
 use contract::out::{DISK, SBOM};
 use contract::system::System;
@@ -20,7 +17,7 @@ use super::parts::Parts;
 use super::plan::Plan;
 use super::staging::Staging;
 use super::system::SystemParts;
-use super::{date, disk, images, policy};
+use super::{date, disk, images, initrd, policy};
 use crate::exit::{Code, WithCode};
 use crate::keys::OwnerKeys;
 use crate::progress::{self, Progress};
@@ -138,7 +135,7 @@ pub fn build(
         };
         let step = progress.step("initrd");
         let policy = policy::signed(system.execute, manifest, keys)?;
-        let initrd = initrd(plan, &parts, system, manifest, policy.as_deref())?;
+        let initrd = initrd::make(plan, &parts, system, manifest, policy.as_deref())?;
         step.done(&of(initrd.len() as u64));
 
         let step = progress.step("UKI");
@@ -175,41 +172,6 @@ fn bill(plan: &Plan, parts: &Parts, manifests: &[Manifest]) -> anyhow::Result<Ve
         created: &date::time(parts.epoch)?,
         parts: &parts.components,
     }))
-}
-
-/// One initrd for every machine, with the manifest that this system pins.
-fn initrd(
-    plan: &Plan,
-    parts: &Parts,
-    system: &SystemParts,
-    manifest: &Manifest,
-    policy: Option<&[u8]>,
-) -> anyhow::Result<Vec<u8>> {
-    let config = &plan.config;
-    let boot = Boot {
-        root_hash_signatures: match parts.kernel.checks_root_hash_signatures() {
-            true => RootHashSignatures::Checked,
-            false => RootHashSignatures::Unsupported,
-        },
-        root: system.mode,
-        init: system.program.path.clone(),
-        init_arguments: system.program.arguments.clone(),
-        surroundings: system.program.surroundings.clone(),
-        check: config.image.check,
-        secure_boot: system.secure_boot,
-        execute: system.execute,
-        command_line: system.command_line.clone(),
-    };
-    let initrd = InitrdParts {
-        init: crate::INIT,
-        manifest: &manifest.to_json(),
-        boot: &boot.to_json(),
-        policy,
-        modules: &parts.modules,
-        firmware: &BTreeMap::new(),
-        mtime: parts.epoch,
-    };
-    Ok(Initrd::build(&initrd, config.initrd.level)?.bytes)
 }
 
 /// Stub, kernel, initrd and command line as one signed file.

@@ -112,14 +112,8 @@ impl System {
             ));
         }
         let without = attributes::leave_out(&mut inputs.root);
-        if let [first, others @ ..] = without.as_slice() {
-            let more = match others.len() {
-                0 => String::new(),
-                count => format!(" and {count} more"),
-            };
-            note(&format!(
-                "{label}: squashfs has no access control lists; left out at {first}{more}"
-            ));
+        if let Some(words) = attributes::note(label, &without) {
+            note(&words);
         }
         let program = program::settle(&self.root, &inputs.root, inputs.program.as_ref())?;
         let look = Look {

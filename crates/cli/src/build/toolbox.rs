@@ -14,10 +14,10 @@ use source::directory::{self, Mounts};
 use source::inventory::Component;
 use source::tree::Tree;
 
-use super::inputs::AS_ROOT;
 use super::kernel;
 use super::parts::MOST_STUB;
 use super::plan::Plan;
+use super::supply::AS_ROOT;
 use crate::config::{Config, Root, Source};
 use crate::exit::{Code, WithCode};
 

@@ -2,6 +2,7 @@
 
 mod alpine;
 mod altered;
+mod artefact;
 mod bad_input;
 mod chain;
 mod image;

@@ -14,7 +14,7 @@ pub(crate) struct Entry {
 }
 
 /// All sections, in order. Each is written by the test of its topic.
-const TOPICS: [&str; 16] = [
+const TOPICS: [&str; 17] = [
     "Configuration",
     "Keys",
     "Downloads",
@@ -26,6 +26,7 @@ const TOPICS: [&str; 16] = [
     "Kernel",
     "Root, firmware, UKI",
     "Folders and surroundings",
+    "One artefact",
     "Virtual machine",
     "Looking inside",
     "Writing an image",

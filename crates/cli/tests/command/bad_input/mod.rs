@@ -4,6 +4,7 @@
 //! with these tests writes it anew.
 
 mod alpine;
+mod artefacts;
 mod concurrent;
 mod configuration;
 mod document;
@@ -132,6 +133,19 @@ fn again(line: &str) -> Option<&'static str> {
                  && sealboot oci pull oci-archive:release.tar fresh",
             ),
         ),
+        ("sealboot image", Some("sealboot image build root")),
+        (
+            "sealboot initrd",
+            Some("sealboot build -q && sealboot initrd build"),
+        ),
+        (
+            "sealboot uki",
+            Some(
+                "sealboot uki build --kernel stub/linuxx64.efi.stub --initrd sealboot.toml \
+                 --stub stub/linuxx64.efi.stub",
+            ),
+        ),
+        ("sealboot disk", Some("sealboot disk build sealboot.toml=a")),
         ("sealboot build", Some("sealboot build")),
     ];
     let found = verbs.iter().find(|(verb, _)| line.contains(verb));

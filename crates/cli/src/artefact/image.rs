@@ -1,0 +1,243 @@
+//! `sealboot image build`: sources, merged, as one image.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use artifact::image;
+use contract::esp;
+use formats::squashfs;
+use media::disk::guid_from;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use source::oci::Reference;
+use source::tree::Tree;
+
+use super::new_file::NewFile;
+use super::open_keys;
+use crate::args;
+use crate::build::plan::{self, Plan};
+use crate::build::system::System;
+use crate::build::{date, inputs};
+use crate::config::{self, Config, Root, Source};
+use crate::exit::{Code, WithCode};
+use crate::keys::OwnerKeys;
+use crate::output;
+use crate::progress::{self, Progress};
+
+/// What came out, with what a manifest says of an image.
+#[derive(Serialize)]
+pub(super) struct Made<'a> {
+    /// Where it is.
+    pub file: &'a Path,
+    /// In bytes.
+    pub size: u64,
+    /// The hash tree, when there is one.
+    #[serde(flatten)]
+    pub verity: Option<Verity>,
+}
+
+/// Where a hash tree is, and what it says.
+#[derive(Serialize)]
+pub(super) struct Verity {
+    /// What it covers, in bytes.
+    pub data_size: u64,
+    /// Where its superblock starts, in bytes.
+    pub hash_offset: u64,
+    /// In hex.
+    pub salt: String,
+    /// In hex.
+    pub root_hash: String,
+}
+
+/// Does what the command line says.
+pub fn build(options: &args::ImageBuild, json: bool, quiet: bool) -> anyhow::Result<()> {
+    let config = config::load(options.config.as_deref()).code(Code::Usage)?;
+    let (level, block_size) = (config.image.level, config.image.block_size);
+    let asked = options.block_size.as_deref();
+    let squashfs = squashfs::Options {
+        level: options.level.unwrap_or(level),
+        block_size: asked.and_then(|kib| kib.parse().ok()).unwrap_or(block_size) * 1024,
+        ..squashfs::Options::default()
+    };
+    let keys = open_keys(&options.signing)?;
+    let plan = plan(options, config)?;
+    let progress = Progress::new(quiet || json);
+    let tree = inputs::tree(&plan, &progress)?;
+    let epoch = plan.epoch.unwrap_or_else(|| date::newest([&tree]));
+    let seed = seed(&tree, epoch);
+    let settings = image::Options {
+        squashfs,
+        source_date_epoch: epoch,
+        salt: salt(&seed).to_vec(),
+        uuid: guid_from(&seed, "image").to_bytes(),
+    };
+    let step = progress.step("image");
+    let mut new = NewFile::create(&options.output)?;
+    let built = image::build(&tree, new.file(), &settings, &mut |at| {
+        step.bytes(at.done, at.total)
+    })
+    .with_context(|| format!("the image {} cannot be made", options.output.display()))
+    .input_code()?;
+    if options.no_verity {
+        // Hashing is the smallest part of it, and it leaves the squashfs as it is.
+        cut(new.file(), built.hash_offset, &options.output)?;
+    }
+    new.publish()?;
+    step.clear();
+    let verity = (!options.no_verity).then(|| Verity {
+        data_size: built.data_size,
+        hash_offset: built.hash_offset,
+        salt: hex(&built.salt),
+        root_hash: hex(&built.root_hash),
+    });
+    sign(&options.output, verity.as_ref(), keys.as_ref())?;
+    let size = match options.no_verity {
+        true => built.hash_offset,
+        false => built.size,
+    };
+    let file = &options.output;
+    say(&Made { file, size, verity }, json)
+}
+
+/// What a build would do that has this image as its root, and nothing else.
+fn plan(options: &args::ImageBuild, mut config: Config) -> anyhow::Result<Plan> {
+    let sources = options.from.iter().map(|text| source(text));
+    config.root = Some(Root {
+        source: sources.collect::<anyhow::Result<_>>()?,
+        ..Root::default()
+    });
+    config.system = Vec::new();
+    config.kernel.source = Vec::new();
+    config.firmware.source = Vec::new();
+    config.uki.stub = Vec::new();
+    let usual = || plan::cache_folder(Path::new(""));
+    Ok(Plan {
+        cache: options.cache.clone().unwrap_or_else(usual),
+        out: PathBuf::new(),
+        offline: options.offline,
+        epoch: date::given()?,
+        systems: System::all(&config),
+        config,
+    })
+}
+
+/// One of what the command line names.
+fn source(text: &str) -> anyhow::Result<Source> {
+    let mut source = Source::default();
+    let path = Path::new(text);
+    let prefixes = ["oci:", "oci-archive:", "docker-archive:"];
+    if prefixes.iter().any(|prefix| text.starts_with(prefix)) {
+        source.image = Some(text.parse::<Reference>().code(Code::Usage)?);
+    } else if path.is_dir() {
+        source.directory = Some(path.to_owned());
+    } else {
+        match path.extension().and_then(|end| end.to_str()) {
+            Some("deb") => source.deb = vec![path.to_owned()],
+            Some("apk") => source.apk = vec![path.to_owned()],
+            _ => source.tar = Some(path.to_owned()),
+        }
+    }
+    Ok(source)
+}
+
+/// What salt and UUID come from: names, kinds and dates of all that is in the image.
+fn seed(tree: &Tree, epoch: u32) -> [u8; 32] {
+    let mut hash = Sha256::new_with_prefix("sealboot image");
+    hash.update(epoch.to_le_bytes());
+    for digest in tree.layer_digests() {
+        hash.update(digest);
+    }
+    for (path, _, node) in tree.iter() {
+        hash.update((path.len() as u64).to_le_bytes());
+        hash.update(path);
+        hash.update(node.metadata.mtime.to_le_bytes());
+    }
+    hash.finalize().into()
+}
+
+/// A salt need not be secret or random, only different for different images.
+pub(super) fn salt(seed: &[u8]) -> [u8; 32] {
+    Sha256::new_with_prefix("salt")
+        .chain_update(seed)
+        .finalize()
+        .into()
+}
+
+/// Takes away what is behind `size` bytes.
+pub(super) fn cut(file: &mut File, size: u64, path: &Path) -> anyhow::Result<()> {
+    file.set_len(size)
+        .with_context(|| format!("{} cannot be cut", path.display()))
+        .code(Code::Failed)
+}
+
+/// Writes root hash and signature beside an image.
+pub(super) fn sign(
+    image: &Path,
+    verity: Option<&Verity>,
+    keys: Option<&OwnerKeys>,
+) -> anyhow::Result<()> {
+    let (Some(verity), Some(keys)) = (verity, keys) else {
+        return Ok(());
+    };
+    let name = image.file_name().unwrap_or_default().to_string_lossy();
+    let stem = esp::image_stem(&name);
+    let root_hash = verity.root_hash.as_bytes();
+    NewFile::write(&image.with_file_name(esp::root_hash_file(stem)), root_hash)?;
+    let signature = keys.sign_detached(root_hash)?;
+    NewFile::write(&image.with_file_name(esp::signature_file(stem)), &signature)
+}
+
+/// Prints what came out.
+pub(super) fn say(made: &Made<'_>, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::print_json(made);
+    }
+    let mut text = format!("{}: {}\n", made.file.display(), progress::size(made.size));
+    if let Some(verity) = &made.verity {
+        text.push_str(&format!("hash offset {}\n", verity.hash_offset));
+        text.push_str(&format!("root hash   {}\n", verity.root_hash));
+    }
+    output::print(&text)
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_a_source() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().to_str().unwrap();
+        let kind = |text: &str| {
+            let source = source(text).unwrap();
+            let set = [
+                source.image.is_some(),
+                !source.deb.is_empty(),
+                !source.apk.is_empty(),
+                source.directory.is_some(),
+                source.tar.is_some(),
+            ];
+            assert!(source.kind().is_ok(), "{text}");
+            set.iter().position(|set| *set).unwrap()
+        };
+        for (text, expected) in [
+            ("oci:image:1.0", 0),
+            ("oci://registry.example/a/b", 0),
+            ("oci-archive:image.tar", 0),
+            ("docker-archive:image.tar", 0),
+            ("a/kmod_34.2-2_amd64.deb", 1),
+            ("busybox.apk", 2),
+            (folder, 3),
+            ("root.tar.zst", 4),
+            ("deb", 4),
+        ] {
+            assert_eq!(kind(text), expected, "{text}");
+        }
+        assert!(source("oci:").is_err());
+    }
+}
