@@ -1,5 +1,6 @@
-//! The project's own chores: `cargo xtask demo | screenshot | test | check | tools`.
+//! The project's own chores: `cargo xtask demo | screenshot | test | check | tools | bench`.
 
+mod bench;
 mod check;
 mod demo;
 mod process;
@@ -31,6 +32,8 @@ enum Chore {
     Check,
     /// Install the reference tools that the tests compare with
     Tools,
+    /// Measure the command, side by side with what others use for the same
+    Bench(bench::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -40,5 +43,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Test { filter } => suite::run(filter.as_deref()),
         Chore::Check => check::run(),
         Chore::Tools => tools::install(tools::TEST),
+        Chore::Bench(options) => bench::run(&options),
     }
 }
