@@ -104,6 +104,25 @@ mod tests {
     use contract::recovery::{NETWORK, SSH};
 
     use super::*;
+    use crate::toolbox;
+
+    #[test]
+    fn what_a_toolbox_builds_with_stays() {
+        let parts = Parts {
+            program: b"",
+            authorized_keys: &[],
+            console: Console::Shell,
+            network: Networking::None,
+        };
+        let mut tree = Tree::new();
+        for path in [toolbox::STUB, toolbox::BASE, toolbox::DEFAULTS] {
+            tree.add_file(path, *b"x", 0o644).unwrap();
+        }
+        complete(&mut tree, &parts).unwrap();
+        for path in [toolbox::STUB, toolbox::BASE, toolbox::DEFAULTS] {
+            assert!(tree.get(path).is_some(), "{path}");
+        }
+    }
 
     #[test]
     fn a_service_without_its_program_is_named() {

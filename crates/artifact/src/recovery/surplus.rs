@@ -15,7 +15,7 @@ const TABLE: &[&str] = &[
     "usr/share/menu",
     "usr/share/gcc",
     "usr/share/initramfs-tools",
-    "usr/lib/systemd",
+    "usr/lib/systemd/system",
     "usr/lib/tmpfiles.d",
     "usr/lib/udev",
     "etc/cron.d",
