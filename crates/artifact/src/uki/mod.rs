@@ -21,7 +21,7 @@ pub struct Parts<'a> {
     pub os_release: &'a str,
     /// Kernel command line, without a newline: `.cmdline`.
     pub cmdline: &'a str,
-    /// Kernel version: `.uname`.
+    /// Kernel version: `.uname`; empty when nothing says it, and there is no section then.
     pub uname: &'a str,
     /// SBAT lines of this UKI, after those of the stub and the kernel; starts with
     /// [`sbat::HEADER`], or is empty: `.sbat`.
@@ -108,10 +108,11 @@ pub fn assemble(stub: &[u8], parts: &Parts<'_>) -> Result<Vec<u8>, Error> {
     let data = CNT_INITIALIZED_DATA | MEM_READ;
     // Kernels that are started by the handover protocol run in place: their section is code.
     let code = CNT_CODE | MEM_READ;
+    let uname = (!parts.uname.is_empty()).then_some(parts.uname.as_bytes());
     let rows: [(&str, Option<&[u8]>, u32); 7] = [
         (".osrel", Some(parts.os_release.as_bytes()), data),
         (".cmdline", Some(parts.cmdline.as_bytes()), data),
-        (".uname", Some(parts.uname.as_bytes()), data),
+        (".uname", uname, data),
         (".sbat", Some(sbat.as_bytes()), data),
         (".ucode", parts.ucode, data),
         (".initrd", Some(parts.initrd), data),

@@ -87,6 +87,9 @@ pub struct Signing {
 #[derive(Debug, Subcommand)]
 pub enum UkiVerb {
     /// Make a UKI of a stub, a kernel, an initrd and a command line
+    #[command(
+        override_usage = "sealboot uki build --kernel FILE --initrd FILE --command-line TEXT …"
+    )]
     Build(UkiBuild),
 }
 
@@ -106,8 +109,8 @@ pub struct UkiBuild {
         default_value = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
     )]
     pub stub: PathBuf,
-    /// Kernel command line, inside the signature
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    /// Kernel command line, inside the signature; without one, systemd-stub would take any
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub command_line: String,
     /// os-release(5), as a boot menu shows it; one that names the kernel by default
     #[arg(long, value_name = "FILE")]

@@ -142,7 +142,7 @@ fn again(line: &str) -> Option<&'static str> {
             "sealboot uki",
             Some(
                 "sealboot uki build --kernel stub/linuxx64.efi.stub --initrd sealboot.toml \
-                 --stub stub/linuxx64.efi.stub",
+                 --stub stub/linuxx64.efi.stub --command-line quiet",
             ),
         ),
         ("sealboot disk", Some("sealboot disk build sealboot.toml=a")),
