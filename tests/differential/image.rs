@@ -38,7 +38,7 @@ fn image_of(tree: &Tree, path: &Path, threads: usize) -> BuiltImage {
     let options = Options {
         squashfs: squashfs::Options {
             threads: threads.try_into().unwrap(),
-            level: 3,
+            compression: squashfs::Compression::Zstd(3),
             ..squashfs::Options::default()
         },
         source_date_epoch: EPOCH,

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use formats::squashfs::{
-    Attributes, FileData, InodeId, Kind, Node, Options, ReadError, Reader, Tree, Writer, dump,
+    Attributes, Compression, FileData, InodeId, Kind, Node, Options, ReadError, Reader, Tree,
+    Writer, dump,
 };
 
 const BLOCK: usize = 128 << 10;
@@ -382,17 +383,29 @@ fn need_root() {
 fn unsquashfs_gives_back_what_was_put_in() {
     need_root();
     let scratch = tempfile::tempdir().unwrap();
-    for block_size in [4096, BLOCK as u32, 1 << 20] {
-        let path = scratch.path().join(format!("{block_size}.squashfs"));
+    let zstd = [4096, BLOCK as u32, 1 << 20].map(|size| (size, Compression::Zstd(5)));
+    let others = [
+        Compression::Zstd(15),
+        Compression::Xz(6),
+        Compression::Gzip(9),
+        Compression::Gzip(1),
+        Compression::Lz4,
+        Compression::None,
+    ];
+    let others = others.map(|compression| (BLOCK as u32, compression));
+    let least = [Compression::Xz(0), Compression::Lz4].map(|compression| (4096, compression));
+    for (block_size, compression) in zstd.into_iter().chain(others).chain(least) {
+        let name = format!("{block_size}-{compression:?}");
+        let path = scratch.path().join(format!("{name}.squashfs"));
         let options = Options {
             block_size,
-            level: 5,
+            compression,
             ..Options::default()
         };
         let mut image = Image::new(&path, options);
         populate(&mut image);
         let expected = image.finish();
-        let root = scratch.path().join(block_size.to_string());
+        let root = scratch.path().join(name);
         unpack(&path, &root);
         compare(&root, &expected);
         read_back(&path, &expected);
@@ -481,7 +494,7 @@ fn unsquashfs_lists_owners_devices_and_sizes() {
     ] {
         assert!(shown.contains(line), "{line:?} is not in\n{shown}");
     }
-    let level = format!("compression-level {}", Options::LEVEL);
+    let level = format!("compression-level {}", Compression::ZSTD_LEVEL);
     assert!(shown.contains(&level), "{shown}");
 }
 
@@ -492,7 +505,7 @@ fn a_directory_of_70000_names_is_complete() {
     let mut image = Image::new(
         &path,
         Options {
-            level: 3,
+            compression: Compression::Zstd(3),
             ..Options::default()
         },
     );
@@ -549,7 +562,7 @@ fn a_file_of_more_than_4_gib_stays_sparse() {
     let mut image = Image::new(
         &path,
         Options {
-            level: 1,
+            compression: Compression::Zstd(1),
             ..Options::default()
         },
     );
@@ -594,7 +607,7 @@ fn images_by_mksquashfs_are_read() {
     let mut image = Image::new(
         &path,
         Options {
-            level: 3,
+            compression: Compression::Zstd(3),
             ..Options::default()
         },
     );
@@ -625,7 +638,7 @@ fn equal_inputs_give_equal_bytes() {
         let path = scratch.path().join(name);
         let options = Options {
             threads: threads.try_into().unwrap(),
-            level: 3,
+            compression: Compression::Zstd(3),
             ..Options::default()
         };
         let mut image = Image::new(&path, options);

@@ -13,7 +13,7 @@ fn options(threads: usize) -> Options {
     Options {
         squashfs: squashfs::Options {
             block_size: 4096,
-            level: 3,
+            compression: squashfs::Compression::Zstd(3),
             threads: NonZeroUsize::new(threads).unwrap(),
         },
         source_date_epoch: EPOCH,

@@ -1,6 +1,6 @@
 //! A squashfs image and the hash tree behind it.
 
-use formats::squashfs::format::{Compressor, Superblock};
+use formats::squashfs::format::{Compressor, Superblock, flags};
 use serde::Serialize;
 use uguid::Guid;
 
@@ -82,9 +82,12 @@ pub(super) fn look(part: &mut Part<'_>) -> Result<Image, Error> {
 }
 
 fn filesystem(superblock: &Superblock) -> Squashfs {
+    let left = superblock.flags.get() & flags::UNCOMPRESSED == flags::UNCOMPRESSED;
     let compression = match Compressor::try_from(superblock.compressor.get()) {
+        Ok(_) if left => "none",
         Ok(Compressor::Gzip) => "gzip",
         Ok(Compressor::Xz) => "xz",
+        Ok(Compressor::Lz4) => "lz4",
         Ok(Compressor::Zstd) => "zstd",
         Err(_) => "unknown",
     };

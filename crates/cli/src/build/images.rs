@@ -34,7 +34,7 @@ pub fn write(
     let options = image::Options {
         squashfs: squashfs::Options {
             block_size: config.block_size * 1024,
-            level: config.level,
+            compression: config.compression().map_err(anyhow::Error::msg)?,
             ..squashfs::Options::default()
         },
         source_date_epoch: parts.epoch,

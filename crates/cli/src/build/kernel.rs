@@ -3,7 +3,7 @@
 use anyhow::Context;
 use artifact::initrd::{ChosenModules, DEFAULT_MODULES};
 use contract::modules;
-use source::kernel::{Error, Kernel, ModuleSet};
+use source::kernel::{Error, Kernel, ModuleSet, Setting};
 use source::tree::Tree;
 
 use crate::exit::{Code, Failure, WithCode, of_input};
@@ -58,6 +58,35 @@ pub fn choose(set: &ModuleSet, tree: &Tree, more: &[String]) -> anyhow::Result<C
     }
 }
 
+/// The option that a kernel needs to read images with a compressor, without `CONFIG_`. Where nothing
+/// is compressed, the superblock still names zstd.
+const READS: &[(&str, &str)] = &[
+    ("zstd", "SQUASHFS_ZSTD"),
+    ("xz", "SQUASHFS_XZ"),
+    ("gzip", "SQUASHFS_ZLIB"),
+    ("lz4", "SQUASHFS_LZ4"),
+    ("none", "SQUASHFS_ZSTD"),
+];
+
+/// Whether the kernel, as far as it says how it was built, reads images with this compressor.
+pub fn reads(kernel: &Kernel, compressor: &str) -> anyhow::Result<()> {
+    let option = READS.iter().find(|(name, _)| *name == compressor);
+    // Without squashfs at all, its module is what is missed.
+    let config = kernel.config.as_ref();
+    let config = config.filter(|config| *config.option("SQUASHFS") != Setting::Unset);
+    match (config, option) {
+        (Some(config), Some((_, option))) if !config.is_built_in(option) => {
+            let version = &kernel.version;
+            Err(anyhow::anyhow!(
+                "kernel {version} cannot read what image.compressor = \"{compressor}\" makes: it was \
+                 built without CONFIG_{option}"
+            ))
+            .code(Code::Missing)
+        }
+        _ => Ok(()),
+    }
+}
+
 fn failure(error: Error, what: &'static str) -> anyhow::Error {
     let missing = matches!(error, Error::Missing { .. } | Error::NoModules { .. });
     let several = matches!(error, Error::Several { .. });
@@ -68,4 +97,28 @@ fn failure(error: Error, what: &'static str) -> anyhow::Error {
         _ => of_input(&error),
     };
     Failure::new(code, error.context(what)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use source::kernel::Config;
+
+    #[test]
+    fn a_kernel_that_cannot_read_the_images_is_refused() {
+        let mut kernel = Kernel {
+            version: "6.12".to_owned(),
+            image_path: String::new(),
+            image: Vec::new(),
+            modules: String::new(),
+            config: Some(Config::parse("CONFIG_SQUASHFS=m\nCONFIG_SQUASHFS_ZSTD=y\n")),
+            config_path: None,
+        };
+        assert!(reads(&kernel, "zstd").is_ok());
+        assert!(reads(&kernel, "none").is_ok());
+        let error = reads(&kernel, "lz4").unwrap_err().to_string();
+        assert!(error.contains("CONFIG_SQUASHFS_LZ4"), "{error}");
+        kernel.config = None;
+        assert!(reads(&kernel, "lz4").is_ok());
+    }
 }

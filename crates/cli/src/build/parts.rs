@@ -58,6 +58,8 @@ pub fn settle(plan: &Plan, inputs: Inputs, progress: &Progress) -> anyhow::Resul
 
     let step = progress.step("kernel");
     let kernel = kernel::find(&inputs.kernel, config.kernel.version.as_deref())?;
+    let compression = config.image.compression().map_err(anyhow::Error::msg)?;
+    kernel::reads(&kernel, compression.name())?;
     let overlay = |system: &System| system.root.mode == boot::Root::Overlay;
     let set = kernel::modules(&inputs.kernel, &kernel, plan.systems.iter().any(overlay))?;
     let modules = kernel::choose(&set, &inputs.kernel, &config.initrd.modules)?;

@@ -174,9 +174,17 @@ impl fmt::Display for Plan {
             }
         }
         let image = &config.image;
+        // A configuration that was loaded has a level that there is.
+        let compression = match image.compression() {
+            Ok(compression) => {
+                let level = compression.level().map(|level| format!(" {level}"));
+                compression.name().to_owned() + &level.unwrap_or_default()
+            }
+            Err(wrong) => wrong,
+        };
         let format = format!(
-            "squashfs zstd {}, {} KiB blocks, dm-verity SHA-256",
-            image.level, image.block_size
+            "squashfs {compression}, {} KiB blocks, dm-verity SHA-256",
+            image.block_size
         );
         let mode = |system: &System| match system.root.mode {
             boot::Root::ReadOnly => "root read-only",

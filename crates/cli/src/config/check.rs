@@ -28,6 +28,9 @@ pub(super) fn check(config: &Config) -> Option<Mistake> {
     if let Some(mistake) = config.recovery.mistake() {
         return Some(mistake);
     }
+    if let Err(what) = config.image.compression() {
+        return Some(Mistake::new("image.level", what));
+    }
     let version = config.version.as_deref().unwrap_or("1");
     let block = config.image.block_size;
     let is_address = |text: &str| text.starts_with("http://") || text.starts_with("https://");
@@ -87,11 +90,6 @@ pub(super) fn check(config: &Config) -> Option<Mistake> {
             "initrd.level",
             (1..=19).contains(&config.initrd.level),
             "1 to 19 is needed",
-        ),
-        (
-            "image.level",
-            (1..=22).contains(&config.image.level),
-            "1 to 22 is needed",
         ),
         (
             "image.block_size",

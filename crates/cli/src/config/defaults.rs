@@ -55,7 +55,7 @@ mod tests {
                      [kernel]\nsource = [{toolbox = true}]\n";
         let text = "[image]\nlevel = 4\n[root]\nsource = [{tar = 'r.tar'}]\n";
         let config = complete(&below.parse().unwrap(), text).unwrap();
-        assert_eq!((config.image.level, config.image.block_size), (4, 64));
+        assert_eq!((config.image.level, config.image.block_size), (Some(4), 64));
         assert_eq!(config.name, "a");
         assert_eq!(config.kernel.source, [Source::toolbox()]);
         assert_eq!(config.root.unwrap().source.len(), 1);

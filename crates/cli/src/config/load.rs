@@ -219,6 +219,18 @@ mod tests {
                 "[image]\n\nlevel = 23\n",
                 &["line 3", "image.level", "1 to 22"],
             ),
+            (
+                "[image]\ncompressor = 'xz'\nlevel = 10\n",
+                &["line 3", "image.level", "0 to 9 is needed for xz"],
+            ),
+            (
+                "[image]\ncompressor = 'lz4'\nlevel = 9\n",
+                &["line 3", "lz4 has no levels"],
+            ),
+            (
+                "[image]\ncompressor = 'lz5'\n",
+                &["line 2", "did you mean 'lz4'?"],
+            ),
             ("[image]\nlevel = 'high'\n", &["line 2", "invalid type"]),
             ("version = 'a b'\n", &["line 1", "version"]),
             ("image.block_size = 100\n", &["line 1", "power of two"]),

@@ -5,6 +5,7 @@ mod add;
 mod archives;
 mod check;
 mod defaults;
+mod image;
 mod load;
 mod mistake;
 mod recovery;
@@ -14,6 +15,7 @@ mod toolbox;
 
 pub use add::Add;
 pub use archives::{Alpine, Debian, Oci};
+pub use image::Compressor;
 pub use load::{FILE_NAME, load, print, sources};
 pub use recovery::Recovery;
 pub use source::{Follow, Source, SourceKind};
@@ -149,8 +151,12 @@ pub struct Uki {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Image {
-    /// zstd level of the squashfs, 1 to 22.
-    pub level: i32,
+    /// `zstd`, `xz`, `gzip`, `lz4`, or `none`. The kernel has to know it (`CONFIG_SQUASHFS_…`).
+    pub compressor: Compressor,
+    /// The compressor's level: zstd 1 to 22, xz 0 to 9, gzip 1 to 9; the others have none. When not
+    /// set: 9, for xz 6.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<i32>,
     /// squashfs block size in KiB: a power of two, 4 to 1024.
     pub block_size: u32,
     /// How much init verifies before it hands over: `full` or `as-read`.
@@ -283,7 +289,8 @@ impl Default for Uki {
 impl Default for Image {
     fn default() -> Self {
         Self {
-            level: formats::squashfs::Options::LEVEL,
+            compressor: Compressor::Zstd,
+            level: None,
             block_size: 128,
             check: boot::Check::Full,
         }

@@ -129,6 +129,8 @@ impl Config {
 
     /// Fills in what is not set and follows from the rest.
     pub fn settle(&mut self) {
+        let compression = self.image.compression();
+        self.image.level = compression.map_or(self.image.level, |one| one.level());
         let shared = self.policy.clone();
         if let Some(root) = &self.root {
             self.policy.execute = Some(shared.execute.unwrap_or(root.execute()));

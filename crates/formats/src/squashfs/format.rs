@@ -35,6 +35,10 @@ pub const NONE: u32 = u32::MAX;
 pub const PADDING: u64 = 4096;
 /// zstd's level when there is no options block.
 pub const DEFAULT_ZSTD_LEVEL: i32 = 15;
+/// gzip's level, likewise.
+pub const DEFAULT_GZIP_LEVEL: i32 = 9;
+/// The one version of LZ4's format, in its options block.
+pub const LZ4_LEGACY: i32 = 1;
 
 /// Superblock flags.
 pub mod flags {
@@ -46,6 +50,8 @@ pub mod flags {
     pub const COMPRESSOR_OPTIONS: u16 = 1 << 10;
     /// Tails of files larger than a block are in fragments too.
     pub const ALWAYS_FRAGMENTS: u16 = 1 << 5;
+    /// Nothing is compressed: inodes, data, fragments, extended attributes and owners.
+    pub const UNCOMPRESSED: u16 = 1 | 1 << 1 | 1 << 3 | 1 << 8 | 1 << 11;
 }
 
 /// How blocks are compressed.
@@ -55,6 +61,8 @@ pub enum Compressor {
     Gzip,
     /// `.xz` streams.
     Xz,
+    /// LZ4 blocks, without a frame.
+    Lz4,
     /// Zstandard frames (RFC 8878).
     Zstd,
 }
@@ -65,6 +73,7 @@ impl Compressor {
         match self {
             Self::Gzip => 1,
             Self::Xz => 4,
+            Self::Lz4 => 5,
             Self::Zstd => 6,
         }
     }
@@ -74,7 +83,7 @@ impl TryFrom<u16> for Compressor {
     type Error = u16;
 
     fn try_from(id: u16) -> Result<Self, u16> {
-        [Self::Gzip, Self::Xz, Self::Zstd]
+        [Self::Gzip, Self::Xz, Self::Lz4, Self::Zstd]
             .into_iter()
             .find(|compressor| compressor.id() == id)
             .ok_or(id)

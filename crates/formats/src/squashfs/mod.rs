@@ -13,6 +13,7 @@
 pub mod format;
 
 mod compress;
+mod compression;
 mod dump;
 mod reader;
 mod writer;
@@ -20,6 +21,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use compression::Compression;
 pub use dump::dump;
 pub use reader::{Blocks, DirEntry, Inode, Listing, Node, ReadError, Reader};
 pub use writer::{

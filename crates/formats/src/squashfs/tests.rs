@@ -14,7 +14,7 @@ const BLOCK: usize = 4096;
 fn options(threads: usize) -> Options {
     Options {
         block_size: BLOCK as u32,
-        level: 3,
+        compression: Compression::Zstd(3),
         threads: NonZeroUsize::new(threads).unwrap(),
     }
 }
@@ -40,8 +40,12 @@ fn noise(seed: u64, length: usize) -> Vec<u8> {
 
 /// An image of regular files only.
 fn image_of(files: &[(&str, Vec<u8>)], threads: usize) -> Vec<u8> {
+    image_with(files, options(threads))
+}
+
+fn image_with(files: &[(&str, Vec<u8>)], options: Options) -> Vec<u8> {
     let mut out = Cursor::new(Vec::new());
-    let mut writer = Writer::new(&mut out, options(threads)).unwrap();
+    let mut writer = Writer::new(&mut out, options).unwrap();
     let mut tree = Tree::new(mode(0o755)).unwrap();
     for (name, content) in files {
         let data = writer
@@ -422,6 +426,63 @@ fn an_image_is_padded_and_says_its_level() {
     );
     let found = reader.find(b"blocks").unwrap().unwrap();
     assert!(matches!(found.node, Node::File(_)) && DATA_UNCOMPRESSED > BLOCK as u32);
+}
+
+#[test]
+fn every_compression_is_read_back() {
+    let text: Vec<u8> = (0..3 * BLOCK as u32 / 4 + 9)
+        .flat_map(u32::to_le_bytes)
+        .collect();
+    let files = [("noise", noise(5, 2 * BLOCK + 9)), ("text", text)];
+    let compressions = [
+        Compression::Zstd(1),
+        Compression::Zstd(15),
+        Compression::Xz(0),
+        Compression::Xz(6),
+        Compression::Gzip(1),
+        Compression::Gzip(9),
+        Compression::Lz4,
+        Compression::None,
+    ];
+    let mut sizes = Vec::new();
+    for compression in compressions {
+        let of = |threads| {
+            let options = options(threads);
+            image_with(
+                &files,
+                Options {
+                    compression,
+                    ..options
+                },
+            )
+        };
+        let image = of(1);
+        assert!(image == of(3), "{compression:?} depends on threads");
+        let mut reader = Reader::open(Cursor::new(&image)).unwrap();
+        assert_eq!(reader.compressor(), compression.compressor());
+        sizes.push(reader.superblock().bytes_used.get());
+        let expected = files.iter().cloned();
+        let expected = expected.map(|(name, content)| (name.into(), content));
+        assert_eq!(contents(&image), expected.collect(), "{compression:?}");
+    }
+    let none = sizes.pop().unwrap();
+    assert!(sizes.iter().all(|size| *size < none), "{sizes:?} {none}");
+}
+
+#[test]
+fn levels_that_are_not_there_are_refused() {
+    for compression in [
+        Compression::Zstd(0),
+        Compression::Xz(10),
+        Compression::Gzip(0),
+    ] {
+        let options = Options {
+            compression,
+            ..options(1)
+        };
+        let error = Writer::new(Cursor::new(Vec::new()), options).err().unwrap();
+        assert!(error.to_string().contains("compression level"), "{error}");
+    }
 }
 
 #[test]

@@ -300,8 +300,13 @@ fn check_superblock(superblock: &Superblock) -> Result<Compressor, ReadError> {
     if let Some((field, found, _, expected)) = checks.into_iter().find(|check| !check.2) {
         return Err(error(field, found, expected));
     }
-    Compressor::try_from(superblock.compressor.get())
-        .map_err(|id| error("compressor", id.into(), "1 (gzip), 4 (xz) or 6 (zstd)"))
+    Compressor::try_from(superblock.compressor.get()).map_err(|id| {
+        error(
+            "compressor",
+            id.into(),
+            "1 (gzip), 4 (xz), 5 (lz4) or 6 (zstd)",
+        )
+    })
 }
 
 fn wrong_kind(inode: &Inode, expected: &'static str) -> ReadError {

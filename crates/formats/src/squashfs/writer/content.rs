@@ -83,7 +83,7 @@ impl<W: Read + Write + Seek> Content<W> {
             runs: Vec::new(),
             fragments: Vec::new(),
             block_size: options.block_size as usize,
-            pipeline: Pipeline::new(options.level, options.threads)
+            pipeline: Pipeline::new(options.compression, options.block_size, options.threads)
                 .map_err(|source| Error::Compress { source })?,
             chains: HashMap::new(),
             tails: HashMap::new(),

@@ -4,7 +4,7 @@ use zerocopy::IntoBytes;
 
 use super::Error;
 use super::metadata::MetadataWriter;
-use crate::squashfs::compress::Zstd;
+use crate::squashfs::compress::Packer;
 use crate::squashfs::format::{
     DirectoryEntry, DirectoryHeader, DirectoryIndex, InodeType, MAX_DIRECTORY_RUN, METADATA_SIZE,
     Reference,
@@ -48,7 +48,7 @@ impl Group {
 /// Writes the entries of one directory, which are sorted by name.
 pub(super) fn write<'a>(
     table: &mut MetadataWriter,
-    zstd: &mut Zstd,
+    packer: &mut Packer,
     entries: impl Iterator<Item = Entry<'a>>,
 ) -> Result<Listing, Error> {
     let start = table.position();
@@ -68,7 +68,7 @@ pub(super) fn write<'a>(
         let distance = match near.filter(|_| same_block) {
             Some(distance) => distance,
             None => {
-                flush(table, zstd, group.take())?;
+                flush(table, packer, group.take())?;
                 let position = table.position();
                 if position.block != indexed_block {
                     indexed_block = position.block;
@@ -97,12 +97,16 @@ pub(super) fn write<'a>(
         group.bytes.extend_from_slice(entry.name);
         cursor += size_of::<DirectoryEntry>() + entry.name.len();
     }
-    flush(table, zstd, group)?;
+    flush(table, packer, group)?;
     listing.size = listing_size(cursor - usize::from(start.offset))?;
     Ok(listing)
 }
 
-fn flush(table: &mut MetadataWriter, zstd: &mut Zstd, group: Option<Group>) -> Result<(), Error> {
+fn flush(
+    table: &mut MetadataWriter,
+    packer: &mut Packer,
+    group: Option<Group>,
+) -> Result<(), Error> {
     let Some(group) = group else {
         return Ok(());
     };
@@ -112,8 +116,8 @@ fn flush(table: &mut MetadataWriter, zstd: &mut Zstd, group: Option<Group>) -> R
         number: group.number.into(),
     };
     table
-        .write(zstd, header.as_bytes())
-        .and_then(|()| table.write(zstd, &group.bytes))
+        .write(packer, header.as_bytes())
+        .and_then(|()| table.write(packer, &group.bytes))
         .map_err(|source| Error::Compress { source })
 }
 
@@ -161,6 +165,7 @@ mod tests {
     use zerocopy::FromBytes;
 
     use super::*;
+    use crate::squashfs::Compression;
     use crate::squashfs::compress::expand;
     use crate::squashfs::format::{Compressor, METADATA_UNCOMPRESSED};
 
@@ -171,9 +176,9 @@ mod tests {
         let names: Vec<String> = (0..5000)
             .map(|n| format!("{n:05}-{}", "x".repeat(n % 50)))
             .collect();
-        let zstd = &mut Zstd::new(3).unwrap();
+        let packer = &mut Packer::new(Compression::Zstd(3), 4096).unwrap();
         let mut table = MetadataWriter::new();
-        table.write(zstd, &[7; 8000]).unwrap();
+        table.write(packer, &[7; 8000]).unwrap();
         let entries = names.iter().enumerate().map(|(number, name)| Entry {
             name: name.as_bytes(),
             kind: InodeType::Fifo,
@@ -183,8 +188,8 @@ mod tests {
                 offset: 0,
             },
         });
-        let listing = write(&mut table, zstd, entries).unwrap();
-        let (stored, starts) = table.finish(zstd).unwrap();
+        let listing = write(&mut table, packer, entries).unwrap();
+        let (stored, starts) = table.finish(packer).unwrap();
         let mut index = &listing.index[..];
         for &start in &starts[1..] {
             let (entry, rest) = DirectoryIndex::read_from_prefix(index).unwrap();

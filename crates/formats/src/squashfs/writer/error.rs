@@ -13,7 +13,7 @@ pub enum Error {
         /// Its value.
         found: i64,
         /// What it should have been.
-        expected: &'static str,
+        expected: String,
     },
     /// Reading or writing the image failed.
     #[error("{action} at byte {offset} of the image failed")]
@@ -47,7 +47,7 @@ pub enum Error {
         /// The size that was announced, in bytes.
         expected: u64,
     },
-    /// zstd failed.
+    /// The compressor failed.
     #[error("compressing a block failed")]
     Compress {
         /// What it said.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::squashfs::compress::Zstd;
+use crate::squashfs::compress::Packer;
 use crate::squashfs::format::{METADATA_SIZE, METADATA_UNCOMPRESSED, Reference};
 
 /// A table of metadata blocks, in memory.
@@ -32,31 +32,31 @@ impl MetadataWriter {
         }
     }
 
-    pub(super) fn write(&mut self, zstd: &mut Zstd, mut bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn write(&mut self, packer: &mut Packer, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let room = METADATA_SIZE - self.block.len();
             let (now, later) = bytes.split_at(room.min(bytes.len()));
             self.block.extend_from_slice(now);
             bytes = later;
             if self.block.len() == METADATA_SIZE {
-                self.store(zstd)?;
+                self.store(packer)?;
             }
         }
         Ok(())
     }
 
     /// The stored bytes, and where in them each block starts.
-    pub(super) fn finish(mut self, zstd: &mut Zstd) -> io::Result<(Vec<u8>, Vec<u64>)> {
+    pub(super) fn finish(mut self, packer: &mut Packer) -> io::Result<(Vec<u8>, Vec<u64>)> {
         if !self.block.is_empty() {
-            self.store(zstd)?;
+            self.store(packer)?;
         }
         Ok((self.stored, self.starts))
     }
 
-    fn store(&mut self, zstd: &mut Zstd) -> io::Result<()> {
+    fn store(&mut self, packer: &mut Packer) -> io::Result<()> {
         self.starts.push(self.stored.len() as u64);
         // At most METADATA_SIZE: it fits into 15 bits.
-        let (header, bytes) = match zstd.shrink(&self.block, &mut self.packed)? {
+        let (header, bytes) = match packer.shrink(&self.block, &mut self.packed)? {
             true => (self.packed.len() as u16, &self.packed),
             false => (self.block.len() as u16 | METADATA_UNCOMPRESSED, &self.block),
         };

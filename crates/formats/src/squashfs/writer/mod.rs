@@ -19,10 +19,11 @@ use std::num::NonZeroUsize;
 
 use zerocopy::IntoBytes;
 
-use super::compress::Zstd;
+use super::Compression;
+use super::compress::Packer;
 use super::format::{
-    Compressor, DEFAULT_ZSTD_LEVEL, MAGIC, MAX_BLOCK_SIZE, METADATA_UNCOMPRESSED, MIN_BLOCK_SIZE,
-    NO_TABLE, PADDING, SUPERBLOCK_SIZE, Superblock, flags,
+    MAGIC, MAX_BLOCK_SIZE, METADATA_UNCOMPRESSED, MIN_BLOCK_SIZE, NO_TABLE, PADDING,
+    SUPERBLOCK_SIZE, Superblock, flags,
 };
 
 use content::Content;
@@ -36,34 +37,18 @@ pub use tree::{Attributes, InodeId, Kind, Tree, TreeError};
 pub struct Options {
     /// Files are cut into blocks of this many bytes: a power of two from 4 KiB to 1 MiB.
     pub block_size: u32,
-    /// zstd's level, 1 to 22.
-    pub level: i32,
-    /// How many threads compress. Each holds a zstd context and a few blocks.
+    /// How they are compressed.
+    pub compression: Compression,
+    /// How many threads compress. Each holds a compressor and a few blocks.
     pub threads: NonZeroUsize,
 }
 
-impl Options {
-    /// Level that [`default`](Self::default) takes: within 6 % of the smallest size for a seventh
-    /// of its time. Measured with the 99 MiB of Debian 13's network drivers (6.12, uncompressed
-    /// modules), 128 KiB blocks:
-    ///
-    /// | level | bytes | CPU seconds |
-    /// |---|---|---|
-    /// | 3 | 26,394,629 | 0.6 |
-    /// | 6 | 24,403,248 | 1.4 |
-    /// | 9 | 23,961,925 | 2.0 |
-    /// | 12 | 24,118,930 | 6.6 |
-    /// | 13 | 23,360,893 | 9.2 |
-    /// | 15 | 22,559,999 | 14.3 |
-    pub const LEVEL: i32 = 9;
-}
-
 impl Default for Options {
-    /// 128 KiB blocks, [`LEVEL`](Self::LEVEL), a thread for each processor.
+    /// 128 KiB blocks, zstd at [`ZSTD_LEVEL`](Compression::ZSTD_LEVEL), a thread for each processor.
     fn default() -> Self {
         Self {
             block_size: 128 << 10,
-            level: Self::LEVEL,
+            compression: Compression::Zstd(Compression::ZSTD_LEVEL),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
     }
@@ -89,11 +74,11 @@ impl<W: Read + Write + Seek> Writer<W> {
     /// otherwise, the blocks that they share are copied as they are stored.
     pub fn new(out: W, options: Options) -> Result<Self, Error> {
         let block_size = options.block_size;
-        let option = |field, found, expected| {
+        let option = |field, found, expected: &str| {
             Err(Error::Option {
                 field,
                 found,
-                expected,
+                expected: expected.to_owned(),
             })
         };
         if !block_size.is_power_of_two() || !(MIN_BLOCK_SIZE..=MAX_BLOCK_SIZE).contains(&block_size)
@@ -104,10 +89,12 @@ impl<W: Read + Write + Seek> Writer<W> {
                 "a power of two from 4096 to 1048576",
             );
         }
-        if !(1..=22).contains(&options.level) {
-            return option("zstd level", options.level.into(), "1 to 22");
+        let compression = options.compression;
+        if let Err(expected) = Compression::new(compression.name(), compression.level()) {
+            let found = compression.level().unwrap_or_default().into();
+            return option("compression level", found, &expected);
         }
-        let start = SUPERBLOCK_SIZE as u64 + compressor_options(options.level).len() as u64;
+        let start = SUPERBLOCK_SIZE as u64 + options_block(compression).len() as u64;
         let content = Content::new(out, start, &options)?;
         Ok(Self { content, options })
     }
@@ -129,22 +116,27 @@ impl<W: Read + Write + Seek> Writer<W> {
     pub fn finish(mut self, tree: &Tree, mkfs_time: u32) -> Result<Written, Error> {
         self.content.finish()?;
         let compress = |source| Error::Compress { source };
-        let zstd = &mut Zstd::new(self.options.level).map_err(compress)?;
-        let tables = tables::write(tree, &self.content, zstd)?;
+        let Options {
+            block_size,
+            compression,
+            ..
+        } = self.options;
+        let packer = &mut Packer::new(compression, block_size).map_err(compress)?;
+        let tables = tables::write(tree, &self.content, packer)?;
 
         let mut out = Vec::new();
         let base = self.content.end;
         let here = |out: &Vec<u8>| base + out.len() as u64;
         let inode_table = here(&out);
-        out.extend_from_slice(&tables.inodes.finish(zstd).map_err(compress)?.0);
+        out.extend_from_slice(&tables.inodes.finish(packer).map_err(compress)?.0);
         let directory_table = here(&out);
-        out.extend_from_slice(&tables.directories.finish(zstd).map_err(compress)?.0);
+        out.extend_from_slice(&tables.directories.finish(packer).map_err(compress)?.0);
 
-        let indexed = |out: &mut Vec<u8>, zstd: &mut Zstd, bytes: &[u8]| {
+        let indexed = |out: &mut Vec<u8>, packer: &mut Packer, bytes: &[u8]| {
             let mut table = MetadataWriter::new();
-            table.write(zstd, bytes)?;
+            table.write(packer, bytes)?;
             let start = here(out);
-            let (stored, blocks) = table.finish(zstd)?;
+            let (stored, blocks) = table.finish(packer)?;
             out.extend_from_slice(&stored);
             let index = here(out);
             for block in blocks {
@@ -153,17 +145,17 @@ impl<W: Read + Write + Seek> Writer<W> {
             Ok(index)
         };
         let fragments = self.content.fragments.as_bytes();
-        let fragment_table = indexed(&mut out, zstd, fragments).map_err(compress)?;
-        let export_table = indexed(&mut out, zstd, tables.export.as_bytes()).map_err(compress)?;
+        let fragment_table = indexed(&mut out, packer, fragments).map_err(compress)?;
+        let export_table = indexed(&mut out, packer, tables.export.as_bytes()).map_err(compress)?;
         let ids: Vec<u8> = tables
             .ids
             .list
             .iter()
             .flat_map(|id| id.to_le_bytes())
             .collect();
-        let id_table = indexed(&mut out, zstd, &ids).map_err(compress)?;
+        let id_table = indexed(&mut out, packer, &ids).map_err(compress)?;
         let start = here(&out);
-        let xattrs = tables.xattrs.finish(zstd, start).map_err(compress)?;
+        let xattrs = tables.xattrs.finish(packer, start).map_err(compress)?;
         let xattr_table = xattrs.map_or(NO_TABLE, |(table, header)| {
             out.extend_from_slice(&table);
             header
@@ -172,23 +164,19 @@ impl<W: Read + Write + Seek> Writer<W> {
         let bytes_used = here(&out);
         let size = bytes_used.next_multiple_of(PADDING);
         out.resize(out.len() + (size - bytes_used) as usize, 0);
-        let options = compressor_options(self.options.level);
+        let options = options_block(compression);
         let superblock = Superblock {
             magic: MAGIC.into(),
             inode_count: (tree.inodes.len() as u32).into(),
             mkfs_time: mkfs_time.into(),
-            block_size: self.options.block_size.into(),
+            block_size: block_size.into(),
             fragment_count: (self.content.fragments.len() as u32).into(),
-            compressor: Compressor::Zstd.id().into(),
-            block_log: (self.options.block_size.ilog2() as u16).into(),
+            compressor: compression.compressor().id().into(),
+            block_log: (block_size.ilog2() as u16).into(),
             flags: (flags::DUPLICATES
                 | flags::EXPORTABLE
                 | flags::ALWAYS_FRAGMENTS
-                | if options.is_empty() {
-                    0
-                } else {
-                    flags::COMPRESSOR_OPTIONS
-                })
+                | compression.flags())
             .into(),
             id_count: (tables.ids.list.len() as u16).into(),
             version_major: 4.into(),
@@ -226,11 +214,13 @@ impl<W: Read + Write + Seek> Writer<W> {
     }
 }
 
-/// The metadata block behind the superblock: only for a level that is not the default.
-fn compressor_options(level: i32) -> Vec<u8> {
-    if level == DEFAULT_ZSTD_LEVEL {
-        return Vec::new();
+/// The metadata block behind the superblock, which is never compressed; nothing when there are no
+/// options to tell.
+fn options_block(compression: Compression) -> Vec<u8> {
+    let options = compression.options();
+    if options.is_empty() {
+        return options;
     }
-    let header = 4 | METADATA_UNCOMPRESSED;
-    [&header.to_le_bytes()[..], &level.to_le_bytes()].concat()
+    let header = options.len() as u16 | METADATA_UNCOMPRESSED;
+    [&header.to_le_bytes()[..], &options].concat()
 }

@@ -11,7 +11,8 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::squashfs::compress::Zstd;
+use crate::squashfs::Compression;
+use crate::squashfs::compress::Packer;
 use crate::squashfs::format::DATA_UNCOMPRESSED;
 
 /// Blocks in flight for each worker: enough that none waits while the caller reads or writes.
@@ -57,13 +58,17 @@ pub(super) struct Pipeline<T> {
 }
 
 impl<T> Pipeline<T> {
-    pub(super) fn new(level: i32, threads: NonZeroUsize) -> io::Result<Self> {
+    pub(super) fn new(
+        compression: Compression,
+        block_size: u32,
+        threads: NonZeroUsize,
+    ) -> io::Result<Self> {
         let limit = threads.get().saturating_mul(DEPTH);
         let (jobs, queue) = bounded::<Job>(limit);
         let mut workers = Vec::new();
         for _ in 0..threads.get() {
             let queue = queue.clone();
-            let mut zstd = Zstd::new(level)?;
+            let mut packer = Packer::new(compression, block_size)?;
             let worker = std::thread::Builder::new().name("squashfs".to_owned());
             workers.push(worker.spawn(move || {
                 for Job {
@@ -72,7 +77,7 @@ impl<T> Pipeline<T> {
                     done,
                 } in queue
                 {
-                    let block = zstd.shrink(&raw, &mut packed).map(|shrunk| Block {
+                    let block = packer.shrink(&raw, &mut packed).map(|shrunk| Block {
                         raw,
                         packed,
                         shrunk,

@@ -9,7 +9,7 @@ use super::inode::{self, Numbers};
 use super::metadata::MetadataWriter;
 use super::tree::{InodeId, Tree, TreeInode};
 use super::xattr::XattrWriter;
-use crate::squashfs::compress::Zstd;
+use crate::squashfs::compress::Packer;
 use crate::squashfs::format::Reference;
 
 /// What [`write`] made of a tree; each table still to be finished and placed.
@@ -37,7 +37,7 @@ struct Layout<'a> {
 pub(super) fn write<W>(
     tree: &Tree,
     content: &Content<W>,
-    zstd: &mut Zstd,
+    packer: &mut Packer,
 ) -> Result<Tables, Error> {
     let order = tree.directories();
     let count = tree.inodes.len();
@@ -71,7 +71,7 @@ pub(super) fn write<W>(
             continue;
         };
         for &child in directory.children.values() {
-            layout.write_inode(child, &mut tables, content, zstd)?;
+            layout.write_inode(child, &mut tables, content, packer)?;
         }
         let entries = directory.children.iter().filter_map(|(name, child)| {
             Some(Entry {
@@ -81,10 +81,10 @@ pub(super) fn write<W>(
                 inode: (*layout.places.get(child.0)?)?,
             })
         });
-        let listing = directory::write(&mut tables.directories, zstd, entries)?;
+        let listing = directory::write(&mut tables.directories, packer, entries)?;
         layout.listings.insert(id, listing);
     }
-    tables.root = layout.write_inode(Tree::ROOT, &mut tables, content, zstd)?;
+    tables.root = layout.write_inode(Tree::ROOT, &mut tables, content, packer)?;
     Ok(tables)
 }
 
@@ -112,7 +112,7 @@ impl Layout<'_> {
         id: InodeId,
         tables: &mut Tables,
         content: &Content<W>,
-        zstd: &mut Zstd,
+        packer: &mut Packer,
     ) -> Result<Reference, Error> {
         let known = self.places.get(id.0).copied().flatten();
         let inode: Option<&TreeInode> = self.tree.inodes.get(id.0);
@@ -128,13 +128,13 @@ impl Layout<'_> {
             gid: tables.ids.index(attributes.gid)?,
             xattr: tables
                 .xattrs
-                .add(zstd, &attributes.xattrs)
+                .add(packer, &attributes.xattrs)
                 .map_err(compress)?,
         };
         let listing = self.listings.remove(&id).unwrap_or_default();
         let bytes = inode::encode(inode, &numbers, &listing, content)?;
         let place = tables.inodes.position();
-        tables.inodes.write(zstd, &bytes).map_err(compress)?;
+        tables.inodes.write(packer, &bytes).map_err(compress)?;
         if let Some(slot) = self.places.get_mut(id.0) {
             *slot = Some(place);
         }

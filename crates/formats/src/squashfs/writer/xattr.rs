@@ -6,7 +6,7 @@ use std::io;
 use zerocopy::IntoBytes;
 
 use super::metadata::MetadataWriter;
-use crate::squashfs::compress::Zstd;
+use crate::squashfs::compress::Packer;
 use crate::squashfs::format::{NONE, XATTR_PREFIXES, XattrHeader, XattrId};
 
 /// The number of a name's prefix and the rest of it; `None` when squashfs cannot store it.
@@ -35,7 +35,7 @@ impl XattrWriter {
     /// The index for an inode. Names and values were checked as they entered the tree.
     pub(super) fn add(
         &mut self,
-        zstd: &mut Zstd,
+        packer: &mut Packer,
         xattrs: &BTreeMap<Vec<u8>, Vec<u8>>,
     ) -> io::Result<u32> {
         let mut set = Vec::new();
@@ -64,21 +64,25 @@ impl XattrWriter {
             count: count.into(),
             size: (set.len() as u32).into(),
         });
-        self.pairs.write(zstd, &set)?;
+        self.pairs.write(packer, &set)?;
         self.known.insert(set, index);
         Ok(index)
     }
 
     /// The whole table as it is stored from `start` on, and where its header is; nothing when
     /// no inode has attributes.
-    pub(super) fn finish(self, zstd: &mut Zstd, start: u64) -> io::Result<Option<(Vec<u8>, u64)>> {
+    pub(super) fn finish(
+        self,
+        packer: &mut Packer,
+        start: u64,
+    ) -> io::Result<Option<(Vec<u8>, u64)>> {
         if self.ids.is_empty() {
             return Ok(None);
         }
-        let (mut table, _) = self.pairs.finish(zstd)?;
+        let (mut table, _) = self.pairs.finish(packer)?;
         let mut ids = MetadataWriter::new();
-        ids.write(zstd, self.ids.as_bytes())?;
-        let (stored, starts) = ids.finish(zstd)?;
+        ids.write(packer, self.ids.as_bytes())?;
+        let (stored, starts) = ids.finish(packer)?;
         let ids_start = start + table.len() as u64;
         table.extend_from_slice(&stored);
         let header_start = start + table.len() as u64;
