@@ -429,6 +429,54 @@ fn an_image_is_padded_and_says_its_level() {
 }
 
 #[test]
+fn expected_sizes_change_nothing_but_the_work() {
+    let (long, short) = (noise(1, 3 * BLOCK + 5), noise(2, 9));
+    let contents = [
+        &long,
+        &short,
+        &long,
+        &noise(3, BLOCK),
+        &vec![0; 2 * BLOCK + 1],
+        &short,
+    ];
+    let image = |expect: bool| {
+        let mut out = Cursor::new(Vec::new());
+        let mut writer = Writer::new(&mut out, options(2)).unwrap();
+        if expect {
+            writer.expect(contents.iter().map(|content| content.len() as u64));
+        }
+        let mut tree = Tree::new(mode(0o755)).unwrap();
+        for (name, content) in contents.iter().enumerate() {
+            let size = content.len() as u64;
+            let data = writer.add_data(&mut &content[..], size).unwrap();
+            let name = name.to_string();
+            tree.insert(name.as_bytes(), mode(0o644), Kind::File(data))
+                .unwrap();
+        }
+        writer.finish(&tree, 0).unwrap();
+        out.into_inner()
+    };
+    let expected = image(true);
+    assert!(expected == image(false));
+    let found = self::contents(&expected);
+    for (name, content) in contents.iter().enumerate() {
+        assert!(found[name.to_string().as_bytes()] == **content, "{name}");
+    }
+    // Sizes that were announced once and come twice cost room, not truth.
+    let mut out = Cursor::new(Vec::new());
+    let mut writer = Writer::new(&mut out, options(2)).unwrap();
+    writer.expect([long.len() as u64]);
+    let mut tree = Tree::new(mode(0o755)).unwrap();
+    for name in [b"a", b"b"] {
+        let data = writer.add_data(&mut &long[..], long.len() as u64).unwrap();
+        tree.insert(name, mode(0o644), Kind::File(data)).unwrap();
+    }
+    writer.finish(&tree, 0).unwrap();
+    let found = self::contents(&out.into_inner());
+    assert!(found.values().all(|content| *content == long));
+}
+
+#[test]
 fn every_compression_is_read_back() {
     let text: Vec<u8> = (0..3 * BLOCK as u32 / 4 + 9)
         .flat_map(u32::to_le_bytes)

@@ -5,51 +5,15 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use sha2::{Digest, Sha256};
 
+use super::data::{FileData, Run, Tail};
+use super::fragment::Open;
 use super::pipeline::Pipeline;
 use super::{Error, Options};
-use crate::squashfs::format::{DATA_UNCOMPRESSED, Fragment};
+use crate::squashfs::format::Fragment;
 
-type Hash = [u8; 32];
+pub(super) type Hash = [u8; 32];
 
-/// One file's content inside the image, for [`Kind::File`](super::Kind::File).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileData {
-    pub(super) size: u64,
-    pub(super) run: Option<usize>,
-    pub(super) tail: Option<Tail>,
-}
-
-impl FileData {
-    /// The content of an empty file.
-    pub const EMPTY: Self = Self {
-        size: 0,
-        run: None,
-        tail: None,
-    };
-
-    /// Length of the content, in bytes.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-}
-
-/// Where the last, short block of a file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tail {
-    pub(super) fragment: u32,
-    pub(super) offset: u32,
-}
-
-/// The full blocks of a file, one behind the other in the image.
-#[derive(Debug, Default)]
-pub(super) struct Run {
-    /// Position of the first block that is stored.
-    pub(super) start: Option<u64>,
-    /// Stored sizes with [`DATA_UNCOMPRESSED`]; 0 for a block of zeros, which is not stored.
-    pub(super) sizes: Vec<u32>,
-}
-
-enum Target {
+pub(super) enum Target {
     Block { run: usize, index: usize },
     Fragment { index: usize },
 }
@@ -61,13 +25,17 @@ pub(super) struct Content<W> {
     pub(super) runs: Vec<Run>,
     pub(super) fragments: Vec<Fragment>,
     pub(super) block_size: usize,
-    pipeline: Pipeline<Target>,
+    pub(super) pipeline: Pipeline<Target>,
     /// Chain of the hashes of a run's first blocks → that run. The number of blocks in the whole
     /// run is part of the chain, so a run that matches to the last block is the same run.
     chains: HashMap<Hash, usize>,
     /// Hash of a tail → where it is.
-    tails: HashMap<Hash, Tail>,
-    fragment: Vec<u8>,
+    pub(super) tails: HashMap<Hash, Tail>,
+    /// Size of a content that is to come → whether only one has it.
+    expected: HashMap<u64, bool>,
+    /// Tails of files with full blocks and whole small files, apart: ends of files are more like each
+    /// other than like files. On modules this is half a percent of what fragments take.
+    pub(super) open: [Option<Open>; 2],
     /// A block is missing from the image: it must never be finished.
     broken: bool,
 }
@@ -87,31 +55,69 @@ impl<W: Read + Write + Seek> Content<W> {
                 .map_err(|source| Error::Compress { source })?,
             chains: HashMap::new(),
             tails: HashMap::new(),
-            fragment: Vec::new(),
+            expected: HashMap::new(),
+            open: [None, None],
             broken: false,
         })
+    }
+
+    pub(super) fn expect(&mut self, sizes: impl IntoIterator<Item = u64>) {
+        for size in sizes {
+            let only = !self.expected.contains_key(&size);
+            self.expected.insert(size, only);
+        }
     }
 
     pub(super) fn add(&mut self, content: &mut dyn Read, size: u64) -> Result<FileData, Error> {
         self.check()?;
         let block_size = self.block_size as u64;
-        let run = self.add_blocks(content, size, size / block_size)?;
+        let alone = self.expected.get(&size).is_some_and(|only| *only);
+        let run = match alone {
+            true => self.add_new_blocks(content, size, size / block_size)?,
+            false => self.add_blocks(content, size, size / block_size)?,
+        };
         let mut tail = self.pipeline.buffer();
         let tail_size = (size % block_size) as usize;
         self.read(content, tail_size, size - tail_size as u64, size, &mut tail)?;
         expect_end(content, size)?;
-        let tail = match tail_size {
+        let place = match tail_size {
             0 => None,
-            _ => Some(self.add_tail(&tail)?),
+            _ if alone => Some(self.add_new_tail(&tail, run.is_some())?),
+            _ => Some(self.add_tail(&tail, run.is_some())?),
         };
+        self.pipeline.take_back(tail);
+        let tail = place;
         Ok(FileData { size, run, tail })
     }
 
     /// Waits until all that was added is in the image.
     pub(super) fn finish(&mut self) -> Result<(), Error> {
         self.check()?;
-        self.close_fragment()?;
+        for kind in [false, true] {
+            self.close_fragment(kind)?;
+        }
         self.drain()
+    }
+
+    /// The full blocks of a content that no other is equal to.
+    fn add_new_blocks(
+        &mut self,
+        content: &mut dyn Read,
+        size: u64,
+        count: u64,
+    ) -> Result<Option<usize>, Error> {
+        if count == 0 {
+            return Ok(None);
+        }
+        let run = self.fork(None, 0)?;
+        for index in 0..count {
+            let mut block = self.pipeline.buffer();
+            let offset = index * self.block_size as u64;
+            self.read(content, self.block_size, offset, size, &mut block)?;
+            let zero = is_zero(&block);
+            self.add_block(run, block, zero)?;
+        }
+        Ok(Some(run))
     }
 
     fn add_blocks(
@@ -147,6 +153,7 @@ impl<W: Read + Write + Seek> Content<W> {
                 None => {
                     if let Some(&run) = self.chains.get(&chain) {
                         same = Some(run);
+                        self.pipeline.take_back(block);
                         continue;
                     }
                     let run = self.fork(same, index as usize)?;
@@ -167,6 +174,7 @@ impl<W: Read + Write + Seek> Content<W> {
         let index = sizes.len();
         sizes.push(0);
         if zero {
+            self.pipeline.take_back(block);
             return Ok(());
         }
         self.submit(Target::Block { run, index }, block)
@@ -185,7 +193,7 @@ impl<W: Read + Write + Seek> Content<W> {
                 fork.sizes = sizes.to_vec();
                 if let Some(start) = start.filter(|_| sizes.iter().any(|&size| size != 0)) {
                     fork.start = Some(self.end);
-                    self.copy(start, stored_bytes(&fork.sizes))?;
+                    self.copy(start, fork.stored_bytes())?;
                 }
             }
         }
@@ -218,42 +226,7 @@ impl<W: Read + Write + Seek> Content<W> {
         Ok(())
     }
 
-    fn add_tail(&mut self, tail: &[u8]) -> Result<Tail, Error> {
-        let key: Hash = Sha256::digest(tail).into();
-        if let Some(&tail) = self.tails.get(&key) {
-            return Ok(tail);
-        }
-        if self.fragment.len() + tail.len() > self.block_size {
-            self.close_fragment()?;
-        }
-        let place = Tail {
-            fragment: u32::try_from(self.fragments.len()).map_err(|_| Error::TooMany {
-                what: "fragments",
-                limit: u64::from(u32::MAX),
-            })?,
-            offset: self.fragment.len() as u32,
-        };
-        self.fragment.extend_from_slice(tail);
-        self.tails.insert(key, place);
-        Ok(place)
-    }
-
-    fn close_fragment(&mut self) -> Result<(), Error> {
-        if self.fragment.is_empty() {
-            return Ok(());
-        }
-        let empty = self.pipeline.buffer();
-        let fragment = std::mem::replace(&mut self.fragment, empty);
-        let index = self.fragments.len();
-        self.fragments.push(Fragment {
-            start: 0.into(),
-            size: 0.into(),
-            unused: 0.into(),
-        });
-        self.submit(Target::Fragment { index }, fragment)
-    }
-
-    fn submit(&mut self, target: Target, block: Vec<u8>) -> Result<(), Error> {
+    pub(super) fn submit(&mut self, target: Target, block: Vec<u8>) -> Result<(), Error> {
         while self.pipeline.is_full() {
             self.write_one()?;
         }
@@ -317,7 +290,8 @@ impl<W: Read + Write + Seek> Content<W> {
         }
     }
 
-    /// Exactly `length` bytes of a content of `size` bytes, `offset` of which were read before.
+    /// Exactly `length` bytes of a content of `size` bytes, `offset` of which were read before, in
+    /// place of what is in `buffer`.
     fn read(
         &self,
         content: &mut dyn Read,
@@ -326,16 +300,21 @@ impl<W: Read + Write + Seek> Content<W> {
         size: u64,
         buffer: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        buffer.reserve(length);
-        let read = content
-            .take(length as u64)
-            .read_to_end(buffer)
-            .map_err(|source| Error::Read { offset, source })?;
-        if read < length {
-            return Err(Error::Short {
-                expected: size,
-                found: offset + read as u64,
-            });
+        // A buffer that was used before has its length: nothing is cleared to be overwritten.
+        buffer.resize(length, 0);
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match content.read(rest) {
+                Ok(0) => {
+                    return Err(Error::Short {
+                        expected: size,
+                        found: offset + filled as u64,
+                    });
+                }
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(Error::Read { offset, source }),
+            }
         }
         Ok(())
     }
@@ -351,11 +330,6 @@ fn expect_end(content: &mut dyn Read, size: u64) -> Result<(), Error> {
         0 => Ok(()),
         _ => Err(Error::Long { expected: size }),
     }
-}
-
-fn stored_bytes(sizes: &[u32]) -> u64 {
-    let stored = |size: &u32| u64::from(size & !DATA_UNCOMPRESSED);
-    sizes.iter().map(stored).sum()
 }
 
 fn is_zero(block: &[u8]) -> bool {

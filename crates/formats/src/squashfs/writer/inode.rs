@@ -3,7 +3,8 @@
 use zerocopy::IntoBytes;
 
 use super::Error;
-use super::content::{Content, FileData};
+use super::content::Content;
+use super::data::FileData;
 use super::directory::{Listing, table_offset};
 use super::tree::{Kind, TreeInode};
 use crate::squashfs::format::{

@@ -5,8 +5,10 @@
 //! `xattr` for the entries of each and `metadata` for the blocks that they are stored in.
 
 mod content;
+mod data;
 mod directory;
 mod error;
+mod fragment;
 mod inode;
 mod metadata;
 mod pipeline;
@@ -27,7 +29,7 @@ use super::format::{
 };
 
 use content::Content;
-pub use content::FileData;
+pub use data::FileData;
 pub use error::Error;
 use metadata::MetadataWriter;
 pub use tree::{Attributes, InodeId, Kind, Tree, TreeError};
@@ -97,6 +99,12 @@ impl<W: Read + Write + Seek> Writer<W> {
         let start = SUPERBLOCK_SIZE as u64 + options_block(compression).len() as u64;
         let content = Content::new(out, start, &options)?;
         Ok(Self { content, options })
+    }
+
+    /// Says which sizes (in bytes) the contents to come have, each as often as it comes. A content
+    /// whose size no other has is equal to none: it is stored without being hashed.
+    pub fn expect(&mut self, sizes: impl IntoIterator<Item = u64>) {
+        self.content.expect(sizes);
     }
 
     /// Streams one file's content into the image: exactly `size` bytes.

@@ -101,11 +101,9 @@ impl<T> Pipeline<T> {
         self.pending.len() >= self.limit
     }
 
-    /// An empty buffer, used before if there is one.
+    /// A buffer, used before if there is one: what is in it means nothing.
     pub(super) fn buffer(&mut self) -> Vec<u8> {
-        let mut buffer = self.spare.pop().unwrap_or_default();
-        buffer.clear();
-        buffer
+        self.spare.pop().unwrap_or_default()
     }
 
     pub(super) fn submit(&mut self, what: T, raw: Vec<u8>) -> io::Result<()> {
@@ -131,9 +129,15 @@ impl<T> Pipeline<T> {
 
     /// Takes a block's memory back.
     pub(super) fn recycle(&mut self, block: Block) {
-        if self.spare.len() < 2 * self.limit {
-            self.spare.push(block.raw);
-            self.spare.push(block.packed);
+        self.take_back(block.packed);
+        self.take_back(block.raw);
+    }
+
+    /// Takes a buffer back.
+    pub(super) fn take_back(&mut self, buffer: Vec<u8>) {
+        // Submitted blocks have two each; one more is being read, and one is a tail.
+        if self.spare.len() < 2 * self.limit + 2 {
+            self.spare.push(buffer);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::content::FileData;
+use super::data::FileData;
 use super::xattr::split_name;
 use crate::squashfs::format::{
     InodeType, MAX_MAJOR, MAX_MINOR, MAX_NAME, MAX_SYMLINK, XATTR_NAME_MAX, XATTR_SIZE_MAX,
