@@ -37,6 +37,18 @@ impl Tree {
         self.read_wanted(&wanted, true, visit)
     }
 
+    /// The same for the contents that are in files of this machine.
+    pub(super) fn read_files(&self, visit: &mut Visit<'_, Error>) -> Result<(), Error> {
+        let mut wanted = Wanted::default();
+        for (_, id, node) in self.iter() {
+            let content = node.content();
+            if let Some(content) = content.filter(|one| matches!(one.origin, Origin::File(_))) {
+                wanted.add(id, content);
+            }
+        }
+        self.read_wanted(&wanted, true, visit)
+    }
+
     /// Takes the contents of all files into memory. Layers are not needed from then on, and files
     /// are read in the order of their paths, as those of a directory are.
     pub fn load(&mut self) -> Result<(), Error> {

@@ -47,7 +47,7 @@ pub fn dump_with_contents(tree: &Tree) -> Result<String, Error> {
     Ok(lines(tree, &hashes))
 }
 
-fn lines(tree: &Tree, hashes: &HashMap<NodeId, String>) -> String {
+pub(super) fn lines(tree: &Tree, hashes: &HashMap<NodeId, String>) -> String {
     let mut out = String::new();
     let mut first: HashMap<NodeId, &[u8]> = HashMap::new();
     for (path, id, node) in tree.iter() {

@@ -11,11 +11,12 @@
 //!
 //! [`Tree`] itself is here. In modules of their own: `node` (the values in a tree), `path`
 //! (checking and resolving), `merge` (layers), `contents` and `replay` (reading), `place`
-//! (cutting and combining) and [`dump`].
+//! (cutting and combining), `identity` (telling trees apart) and [`dump`].
 
 mod contents;
 pub mod dump;
 mod error;
+mod identity;
 mod merge;
 mod node;
 mod path;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 
 pub use contents::Visit;
 pub use error::{Error, PathProblem};
+pub use identity::Identity;
 pub use node::{Content, Kind, Metadata, Node, NodeId, Origin};
 pub use path::Quoted;
 use replay::ScannedLayer;
