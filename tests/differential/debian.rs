@@ -37,7 +37,7 @@ fn trixie(client: &Client) -> Result<Index> {
     let mirrors = from_apt_sources(Path::new("/")).unwrap_or_default();
     let archive = Archive::trixie(mirrors)?;
     archive
-        .index(client, now(), &())
+        .index(client, now(), None, &())
         .context("Debian's mirror is needed for this test")
 }
 

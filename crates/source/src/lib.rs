@@ -7,6 +7,7 @@ mod digits;
 pub mod directory;
 pub mod fetch;
 pub mod inventory;
+pub mod kept;
 pub mod kernel;
 pub mod keys;
 pub mod layer;

@@ -41,7 +41,7 @@ impl OpenArchive {
         let client = client(plan)?;
         let step = progress.step("archive");
         let now = clock::now()?;
-        let index = archive.index(&client, now, &step).map_err(coded)?;
+        let index = archive.index(&client, now, None, &step).map_err(coded)?;
         step.done(&format!("{} packages, signatures good", index.len()));
         Ok(Self { client, index })
     }

@@ -7,7 +7,8 @@ use super::keyring::{self, Keyring};
 use super::mirror::Mirrors;
 use super::package::{Origin, Package};
 use super::release::{MOST_IN_RELEASE, Release};
-use crate::fetch::{Client, Progress, Request, Signed, in_parallel};
+use crate::fetch::{CachedFile, Client, Progress, Request, Signed, in_parallel};
+use crate::kept::Kept;
 use crate::section::{Limited, Section};
 use std::io::BufReader;
 
@@ -55,10 +56,12 @@ impl Archive {
     ///
     /// In order: each suite's `InRelease`, its signature, its age and that it is the one asked for;
     /// then each component's `Packages.xz`, by the digest that the `InRelease` gives.
+    /// A list that was read before is taken from `kept`, which saves decompressing it.
     pub fn index(
         &self,
         client: &Client,
         now: u64,
+        kept: Option<&dyn Kept>,
         progress: &dyn Progress,
     ) -> Result<Index, Error> {
         let releases = in_parallel(&self.suites, |suite, _| {
@@ -72,29 +75,39 @@ impl Archive {
         }
         let packages = in_parallel(&lists, |list, stop| {
             let cached = client.fetch_unless(&list.request, progress, stop)?;
-            let url = list.request.urls.last().cloned().unwrap_or_default();
-            let read = |error: index::Error| Error::Packages {
-                url,
-                source: Box::new(error),
-            };
-            let file = BufReader::with_capacity(1 << 17, Section::whole(&cached.file));
-            let unreadable =
-                |source| index::Error::Text(super::deb822::Error::Read { line: 0, source });
-            match deb::xz(file, list.request.size) {
-                Ok(xz) => {
-                    let text = BufReader::with_capacity(
-                        1 << 16,
-                        Limited::new(xz, list.unpacked, "its InRelease says"),
-                    );
-                    Index::read(text, &self.architecture, list.origin.clone()).map_err(read)
-                }
-                Err(source) => Err(read(unreadable(source))),
+            let inputs = [&list.request.digest.0[..], self.architecture.as_bytes()];
+            let known = kept.and_then(|kept| kept.find("packages", &inputs));
+            if let Some(text) = known {
+                let read = Index::read(&text[..], &self.architecture, list.origin.clone());
+                return read.map_err(|source| list.error(source));
             }
+            let packages = self.read(list, &cached)?;
+            let text = || -> Option<String> { packages.iter().map(Package::to_stanza).collect() };
+            if let Some(kept) = kept
+                && let Some(text) = text()
+            {
+                kept.keep("packages", &inputs, text.as_bytes());
+            }
+            Ok(packages)
         })?;
         Index::new(packages.into_iter().flatten().collect()).map_err(|source| Error::Packages {
             url: format!("the package list of {}", self.suites.join(", ")),
             source: Box::new(source),
         })
+    }
+
+    fn read(&self, list: &List, file: &CachedFile) -> Result<Vec<Package>, Error> {
+        let unreadable =
+            |source| index::Error::Text(super::deb822::Error::Read { line: 0, source });
+        let file = BufReader::with_capacity(1 << 17, Section::whole(&file.file));
+        let xz =
+            deb::xz(file, list.request.size).map_err(|source| list.error(unreadable(source)))?;
+        let text = BufReader::with_capacity(
+            1 << 16,
+            Limited::new(xz, list.unpacked, "its InRelease says"),
+        );
+        Index::read(text, &self.architecture, list.origin.clone())
+            .map_err(|source| list.error(source))
     }
 
     /// The suite's `InRelease`, verified, at least as new as any seen before.
@@ -189,6 +202,15 @@ struct List {
     origin: Origin,
 }
 
+impl List {
+    fn error(&self, source: index::Error) -> Error {
+        Error::Packages {
+            url: self.request.urls.last().cloned().unwrap_or_default(),
+            source: Box::new(source),
+        }
+    }
+}
+
 /// Fetches the packages' files, a few at once; the result is in the order of `packages`.
 pub fn download(
     client: &Client,
@@ -203,6 +225,10 @@ pub fn download(
             size: package.size,
         };
         let cached = client.fetch_unless(&request, progress, stop)?;
-        Ok(Deb::from_cache(package.file_name(), cached)?)
+        Ok(Deb::from_cache(
+            package.file_name(),
+            cached,
+            package.digest,
+        )?)
     })
 }

@@ -4,7 +4,7 @@
 //! the control part are never looked at.
 
 use super::deb822::{self, Stanza};
-use crate::fetch::CachedFile;
+use crate::fetch::{CachedFile, Digest};
 use crate::layer::Layer;
 use crate::section::Section;
 use formats::ar;
@@ -32,6 +32,8 @@ pub struct Deb {
     file: Arc<File>,
     data: Part,
     control: Stanza,
+    /// Of the whole file, when it was checked.
+    digest: Option<Digest>,
 }
 
 /// A compressed tar in the file.
@@ -129,9 +131,13 @@ impl Deb {
         Self::read(name, Arc::new(file))
     }
 
-    /// A package file from the cache, its hash checked.
-    pub fn from_cache(name: &str, cached: CachedFile) -> Result<Self, Error> {
-        Self::read(name.to_owned(), cached.file)
+    /// A package file from the cache, which was found to have that digest.
+    pub fn from_cache(name: &str, cached: CachedFile, digest: Digest) -> Result<Self, Error> {
+        let deb = Self::read(name.to_owned(), cached.file)?;
+        Ok(Self {
+            digest: Some(digest),
+            ..deb
+        })
     }
 
     fn read(name: String, file: Arc<File>) -> Result<Self, Error> {
@@ -192,6 +198,7 @@ impl Deb {
             file,
             data,
             control,
+            digest: None,
         };
         for field in ["Package", "Version", "Architecture"] {
             if deb.control.get(field).is_none_or(str::is_empty) {
@@ -227,6 +234,10 @@ impl Layer for Deb {
 
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         decompress(&self.file, &self.data)
+    }
+
+    fn digest(&self) -> Option<Digest> {
+        self.digest
     }
 }
 

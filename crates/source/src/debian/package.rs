@@ -95,6 +95,38 @@ impl Package {
         })
     }
 
+    /// The stanza that [`from_stanza`](Self::from_stanza) makes the same package of, with nothing else
+    /// in it; `None` where a value has several lines.
+    pub(crate) fn to_stanza(&self) -> Option<String> {
+        let priority = PRIORITIES.get(usize::from(self.priority));
+        let fields: [(&str, &dyn std::fmt::Display); 13] = [
+            ("Package", &self.name),
+            ("Version", &self.version),
+            ("Architecture", &self.architecture),
+            ("Source", &self.source),
+            ("Filename", &self.filename),
+            ("Size", &self.size),
+            ("SHA256", &self.digest),
+            ("Priority", priority.unwrap_or(&"extra")),
+            ("Pre-Depends", &self.pre_depends),
+            ("Depends", &self.depends),
+            ("Conflicts", &self.conflicts),
+            ("Breaks", &self.breaks),
+            ("Provides", &self.provides),
+        ];
+        let mut stanza = String::new();
+        for (name, value) in fields {
+            let value = value.to_string();
+            if value.contains('\n') {
+                return None;
+            }
+            if !value.is_empty() {
+                stanza.extend([name, ": ", &value, "\n"]);
+            }
+        }
+        Some(stanza + "\n")
+    }
+
     /// What must be there for it to work: `Pre-Depends`, then `Depends`.
     pub fn depends(&self) -> Result<Vec<AnyOf>, NotARelation> {
         self.both(&self.pre_depends, &self.depends)
@@ -178,6 +210,26 @@ mod tests {
              Pre-Depends: aa\nDepends: bb | cc\nFilename: pool/f/foo_2-3 x%.deb\nSize: 5\nSHA256: {}\n",
             "ab".repeat(32)
         )
+    }
+
+    #[test]
+    fn a_package_becomes_a_stanza_of_the_same_package() {
+        let more = "Conflicts: dd (<< 2)\nBreaks: ee\nProvides: ff (= 1)\nDescription: x\n y\n";
+        for text in [
+            stanza(),
+            stanza() + more,
+            stanza().replace("required", "odd"),
+        ] {
+            let package = read(&text).unwrap();
+            let written = package.to_stanza().unwrap();
+            assert_eq!(
+                format!("{:?}", read(&written).unwrap()),
+                format!("{package:?}")
+            );
+            assert!(!written.contains("Description") && written.ends_with("\n\n"));
+        }
+        let folded = read(&stanza().replace("Depends: bb | cc", "Depends: bb,\n cc")).unwrap();
+        assert_eq!(folded.to_stanza(), None);
     }
 
     #[test]

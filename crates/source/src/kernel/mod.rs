@@ -25,7 +25,7 @@ pub use closure::Closure;
 pub use config::{Config, Setting};
 pub use decompress::{SIZE_LIMIT, decompress};
 pub use modules::{Module, ModuleSet};
-pub use placed::Storage;
+pub use placed::{Storage, image_tree};
 pub use vmlinuz::{ImageProblem, version as image_version};
 
 /// Folders whose folders are kernels' modules.

@@ -23,19 +23,50 @@ pub enum Storage {
 /// built, and the image, which is in the UKI.
 const LEFT_OUT: [&str; 3] = ["build", "source", "vmlinuz"];
 
+/// What [`ModuleSet::image_tree`] makes of modules as they are shipped, with indexes that were made
+/// before: name → bytes.
+pub fn image_tree<N: AsRef<str>>(
+    tree: &Tree,
+    modules: &str,
+    indexes: impl IntoIterator<Item = (N, Vec<u8>)>,
+) -> Result<Tree, Error> {
+    let mut image = folder(tree, modules)?;
+    add_indexes(&mut image, indexes)?;
+    Ok(image)
+}
+
+fn folder(tree: &Tree, modules: &str) -> Result<Tree, Error> {
+    let missing = || Error::NoModules {
+        path: modules.to_owned(),
+    };
+    let mut image = tree.subtree(modules).ok_or_else(missing)?;
+    for name in LEFT_OUT {
+        image.remove(name);
+    }
+    Ok(image)
+}
+
+fn add_indexes<N: AsRef<str>>(
+    image: &mut Tree,
+    indexes: impl IntoIterator<Item = (N, Vec<u8>)>,
+) -> Result<(), Error> {
+    let mtime = image.get("").map_or(0, |root| root.metadata.mtime);
+    for (name, bytes) in indexes {
+        let metadata = Metadata {
+            mtime,
+            ..Metadata::root(0o644)
+        };
+        image.insert(name.as_ref(), Node::file(metadata, bytes))?;
+    }
+    Ok(())
+}
+
 impl ModuleSet {
     /// The content of `lib/modules/<version>`: the tree's root is that folder. Index files that
     /// the package brought are replaced. A module's bytes, and so its signature, stay what
     /// they were.
     pub fn image_tree(&self, tree: &Tree, storage: Storage) -> Result<Tree, Error> {
-        let missing = || Error::NoModules {
-            path: self.folder.clone(),
-        };
-        let mut image = tree.subtree(&self.folder).ok_or_else(missing)?;
-        let mtime = image.get("").map_or(0, |root| root.metadata.mtime);
-        for name in LEFT_OUT {
-            image.remove(name);
-        }
+        let mut image = folder(tree, &self.folder)?;
         let indexes = match storage {
             Storage::AsShipped => self.indexes()?,
             Storage::Uncompressed => {
@@ -43,13 +74,8 @@ impl ModuleSet {
                 self.uncompressed_indexes()?
             }
         };
-        for index in indexes {
-            let metadata = Metadata {
-                mtime,
-                ..Metadata::root(0o644)
-            };
-            image.insert(index.name, Node::file(metadata, index.bytes))?;
-        }
+        let indexes = indexes.into_iter().map(|index| (index.name, index.bytes));
+        add_indexes(&mut image, indexes)?;
         Ok(image)
     }
 

@@ -1,9 +1,10 @@
 //! One layer: a tar stream that can be read from its start as often as needed.
 //!
 //! In order: [`Layer`], the layers that are a file ([`TarFile`]) or bytes in memory
-//! ([`TarBytes`]), and in `archive` how a tar stream is read.
+//! ([`TarBytes`]); in `archive` how a tar stream is read, in `listing` what can be kept of it.
 
 pub mod archive;
+mod listing;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use crate::fetch::Digest;
 pub use archive::{EntryError, EntryProblem};
+pub use listing::Listing;
 
 /// One tar stream: an OCI layer, a `.deb`'s data, an `.apk`'s data, a tarball.
 pub trait Layer: Send + Sync {
@@ -28,6 +30,22 @@ pub trait Layer: Send + Sync {
     fn diff_id(&self) -> Option<Digest> {
         None
     }
+    /// A SHA-256 that says which bytes the stream has, before it is read: that of the file that it is
+    /// in. `None` where nothing was checked against one, or is as the stream is read.
+    fn digest(&self) -> Option<Digest> {
+        None
+    }
+    /// What is in the stream, where that is known from an earlier time. The tree believes it, and
+    /// finds out when it reads a content.
+    fn listing(&self) -> Option<Listing> {
+        None
+    }
+    /// Whether [`keep_listing`](Self::keep_listing) is to be called.
+    fn keeps_listing(&self) -> bool {
+        false
+    }
+    /// Takes what was found in the stream, once it was read to its end without an error.
+    fn keep_listing(&self, _listing: &Listing) {}
 }
 
 /// By which rules a layer is merged. What both have in common is in

@@ -8,7 +8,7 @@ use super::replay::{Hashing, ScannedLayer, fingerprint, open};
 use super::{Content, Error, Kind, Metadata, Node, Origin, PathProblem, Quoted, Tree};
 use crate::fetch::Digest;
 use crate::layer::archive::{Archive, Entry, EntryKind};
-use crate::layer::{EntryProblem, Layer, LayerKind};
+use crate::layer::{EntryError, EntryProblem, Layer, LayerKind, Listing};
 
 /// What is in front of the name that a whiteout takes away.
 const WHITEOUT: &[u8] = b".wh.";
@@ -53,7 +53,6 @@ impl Tree {
             layer: layer.name().to_owned(),
             error,
         };
-        let mut archive = Archive::new(Hashing::new(open(&*layer)?));
         let mut entries = Vec::new();
         let mut merge = Merge {
             layer: self.layers.len(),
@@ -63,12 +62,38 @@ impl Tree {
             left: memory,
         };
         self.merged += 1;
-        while let Some(entry) = archive.next_entry().map_err(in_layer)? {
-            entries.push(fingerprint(&entry));
-            let merged = merge.entry(self, entry);
-            merged.map_err(|problem| in_layer(archive.error(problem)))?;
-        }
-        let sha256 = archive.finish().map_err(in_layer)?.sha256();
+        let sha256 = if let Some(listing) = layer.listing() {
+            for entry in listing.entries {
+                entries.push(fingerprint(&entry));
+                let (index, offset, path) = (entry.index, entry.offset, entry.path.clone());
+                merge.entry(self, entry).map_err(|problem| {
+                    in_layer(EntryError {
+                        index,
+                        offset,
+                        path: Quoted::new(&path),
+                        problem,
+                    })
+                })?;
+            }
+            listing.sha256
+        } else {
+            let mut archive = Archive::new(Hashing::new(open(&*layer)?));
+            let mut listing = layer.keeps_listing().then(Listing::default);
+            while let Some(entry) = archive.next_entry().map_err(in_layer)? {
+                entries.push(fingerprint(&entry));
+                if let Some(listing) = &mut listing {
+                    listing.entries.push(entry.clone());
+                }
+                let merged = merge.entry(self, entry);
+                merged.map_err(|problem| in_layer(archive.error(problem)))?;
+            }
+            let sha256 = archive.finish().map_err(in_layer)?.sha256();
+            if let Some(mut listing) = listing {
+                listing.sha256 = sha256;
+                layer.keep_listing(&listing);
+            }
+            sha256
+        };
         let expected = layer.diff_id().filter(|expected| expected.0 != sha256);
         if let Some(expected) = expected {
             return Err(Error::DiffId {

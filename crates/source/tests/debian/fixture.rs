@@ -276,7 +276,7 @@ impl World {
     pub(crate) fn fetch(&self) -> Result<Vec<Deb>, String> {
         let client = self.client();
         let fetch = || -> Result<Vec<Deb>, Box<dyn std::error::Error>> {
-            let index = self.archive.index(&client, NOW, &())?;
+            let index = self.archive.index(&client, NOW, None, &())?;
             let packages = resolve(&index, &["small".parse()?], Follow::All, &[])?;
             Ok(download(&client, &packages, &())?)
         };
