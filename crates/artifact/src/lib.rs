@@ -1,5 +1,6 @@
 //! Trees, kernels and keys, turned into signed artefacts.
 
+pub mod cache;
 pub mod image;
 pub mod initrd;
 pub mod oci;

@@ -1,0 +1,235 @@
+//! Work that was done before: a store of results, each found by a hash over all that decides it.
+//!
+//! [`Store`] is here; `entry` is one file of it, [`files`] a result that is several named byte
+//! strings, [`image`] whole images, [`listed`] what is in a layer.
+//!
+//! An entry carries a hash of what it holds and is checked as it is read, so a damaged one counts as
+//! none. What no hash can tell is whether an entry was made from what its key says: a store that
+//! others may write to is not used at all.
+//!
+//! Several builds may use a store at once. An entry gets its name when it is complete, by rename;
+//! one that is taken away while it is read stays readable to its end.
+
+mod entry;
+pub mod files;
+pub mod image;
+mod layer;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens};
+use sha2::{Digest, Sha256};
+use source::kept::Kept;
+
+pub use entry::Found;
+pub use layer::listed;
+
+/// Folder of the results inside a cache's folder.
+const FOLDER: &str = "made";
+
+/// What a result is found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key([u8; 32]);
+
+/// Where results are kept.
+#[derive(Clone, Debug)]
+pub struct Store {
+    folder: PathBuf,
+    /// Of all entries, in bytes.
+    limit: u64,
+    /// What every key and every entry's hash is made with.
+    maker: [u8; 32],
+}
+
+/// Why results are not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The disk did not play along.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody else could put anything there.
+    #[error(
+        "{} can be written to by others than who builds, so what is in it is not believed; \
+         take it away, or name another folder",
+        path.display()
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+impl Error {
+    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+impl Store {
+    /// Uses the folder `made` in a cache's folder, which is created when it is not there. Entries
+    /// take at most `limit` bytes once [`tidy`](Self::tidy) was called.
+    ///
+    /// `maker` stands for the program: what another version has made is never used.
+    pub fn open(cache: &Path, limit: u64, maker: [u8; 32]) -> Result<Self, Error> {
+        let folder = cache.join(FOLDER);
+        fs::create_dir_all(cache).map_err(Error::io("create", cache))?;
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(Error::io("create", &folder)(error));
+            }
+            _ => {}
+        }
+        let found = fs::symlink_metadata(&folder).map_err(Error::io("look at", &folder))?;
+        let ours = found.uid() == rustix::process::geteuid().as_raw();
+        if !found.is_dir() || !ours || found.mode() & 0o022 != 0 {
+            return Err(Error::Foreign { path: folder });
+        }
+        Ok(Self {
+            folder,
+            limit,
+            maker,
+        })
+    }
+
+    /// The key of a result: `kind` says what it is, `inputs` are all that decides it.
+    pub fn key(&self, kind: &str, inputs: &[&[u8]]) -> Key {
+        let mut hash = Sha256::new_with_prefix(self.maker);
+        for input in [kind.as_bytes()].iter().chain(inputs) {
+            hash.update((input.len() as u64).to_le_bytes());
+            hash.update(input);
+        }
+        Key(hash.finalize().into())
+    }
+
+    /// The entry of a key, still to be read and checked. It counts as used now.
+    pub fn find(&self, key: &Key) -> Option<Found> {
+        let path = self.path(key);
+        let file = File::open(&path).ok()?;
+        // Only the order in which entries go depends on it.
+        let _ = futimens(&file, &NOW);
+        let found = Found::open(file, key, self.maker);
+        if found.is_none() {
+            self.forget(key);
+        }
+        found
+    }
+
+    /// The content of a small entry; `None` when there is none, or it is damaged.
+    pub fn get(&self, key: &Key) -> Option<Vec<u8>> {
+        let bytes = self.find(key)?.into_bytes();
+        if bytes.is_none() {
+            self.forget(key);
+        }
+        bytes
+    }
+
+    /// Takes an entry away, if it is there.
+    pub fn forget(&self, key: &Key) {
+        // What cannot be taken away is damaged again when it is read the next time.
+        let _ = fs::remove_file(self.path(key));
+    }
+
+    /// Keeps a result, in place of an earlier one. What is larger than the whole store is not kept.
+    pub fn put(&self, key: &Key, content: &mut dyn Read) -> Result<(), Error> {
+        let path = self.path(key);
+        let folder = path.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        let mut write = || -> io::Result<()> {
+            let mut new = tempfile::NamedTempFile::new_in(folder)?;
+            if entry::write(new.as_file_mut(), (key, &self.maker), content, self.limit)? {
+                match new.persist(&path) {
+                    // Another build needed the room already.
+                    Err(lost) if lost.error.kind() == io::ErrorKind::NotFound => {}
+                    kept => drop(kept?),
+                }
+            }
+            Ok(())
+        };
+        write().map_err(Error::io("keep a result in", folder))
+    }
+
+    /// Takes away what was not used for longest, until the rest fits. What an interrupted build left
+    /// goes the same way.
+    pub fn tidy(&self) -> Result<(), Error> {
+        let mut entries = Vec::new();
+        let list = |folder: &Path, entries: &mut Vec<_>| -> io::Result<()> {
+            for entry in fs::read_dir(folder)? {
+                let path = entry?.path();
+                match fs::symlink_metadata(&path) {
+                    Ok(found) if found.is_file() => {
+                        let used = (found.mtime(), found.mtime_nsec());
+                        entries.push((used, path, found.len()));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
+        };
+        let folders = fs::read_dir(&self.folder).map_err(Error::io("list", &self.folder))?;
+        for folder in folders.flatten().map(|entry| entry.path()) {
+            if folder.is_dir() {
+                list(&folder, &mut entries).map_err(Error::io("list", &folder))?;
+            }
+        }
+        entries.sort();
+        let mut total: u64 = entries.iter().map(|(_, _, size)| size).sum();
+        for (_, path, size) in entries {
+            if total <= self.limit {
+                break;
+            }
+            match fs::remove_file(&path) {
+                // Another build tidies, too.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", &path)(error));
+                }
+                _ => total -= size,
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&self, key: &Key) -> PathBuf {
+        let name: String = key.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let folder = name.get(..2).unwrap_or_default();
+        self.folder.join(folder).join(&name)
+    }
+}
+
+impl Kept for Store {
+    fn find(&self, kind: &str, inputs: &[&[u8]]) -> Option<Vec<u8>> {
+        self.get(&self.key(kind, inputs))
+    }
+
+    fn keep(&self, kind: &str, inputs: &[&[u8]], result: &[u8]) {
+        // What is not kept is made again the next time.
+        let _ = self.put(&self.key(kind, inputs), &mut &result[..]);
+    }
+}
+
+/// The file system's own clock.
+const NOW: Timestamps = Timestamps {
+    last_access: Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_OMIT as _,
+    },
+    last_modification: Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW as _,
+    },
+};
