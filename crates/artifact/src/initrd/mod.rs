@@ -21,6 +21,7 @@ mod modules;
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::num::NonZeroUsize;
 
 use contract::esp;
 use formats::cpio::{self, Entry, Kind, Writer};
@@ -34,6 +35,10 @@ pub const DEFAULT_LEVEL: i32 = 9;
 
 /// Largest distance back of a match: 2^23 bytes.
 const WINDOW_LOG: u32 = 23;
+
+/// What is compressed at a time, in bytes, each with what lies in the window before it. The number
+/// of threads does not show in the output, these pieces do.
+const PIECE: u32 = 4 << 20;
 
 /// Directories that are mounted over.
 const MOUNT_POINTS: [&str; 5] = ["dev", "proc", "run", "sys", "sysroot"];
@@ -145,12 +150,18 @@ pub fn archive(parts: &InitrdParts<'_>) -> Result<Vec<u8>, Error> {
 
 /// One zstd frame with the content's size and checksum, which the kernel verifies.
 fn compress(archive: &[u8], level: i32) -> std::io::Result<Vec<u8>> {
-    use zstd::zstd_safe::CParameter::{ChecksumFlag, ContentSizeFlag, WindowLog};
+    use zstd::zstd_safe::CParameter::{
+        ChecksumFlag, ContentSizeFlag, JobSize, NbWorkers, OverlapSizeLog, WindowLog,
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let mut encoder = zstd::Encoder::new(Vec::new(), level)?;
     for parameter in [
         WindowLog(WINDOW_LOG),
         ContentSizeFlag(true),
         ChecksumFlag(true),
+        NbWorkers(u32::try_from(threads).unwrap_or(1)),
+        JobSize(PIECE),
+        OverlapSizeLog(9),
     ] {
         encoder.set_parameter(parameter)?;
     }
