@@ -1,6 +1,7 @@
 //! The command line: one definition, from which help, man pages and completions come.
 
 mod artefact;
+mod keep;
 mod oci;
 mod run;
 mod write;
@@ -14,6 +15,7 @@ pub use artefact::{
     DiskBuild, DiskVerb, ImageBuild, ImageHash, ImageVerb, InitrdBuild, InitrdVerb, Signing,
     UkiBuild, UkiVerb,
 };
+pub use keep::Keep;
 pub use oci::{OciBuild, OciCopy, OciPush, OciVerb};
 pub use run::{Bus, Forward, Network, Run, Tamper};
 pub use write::Write;
@@ -145,10 +147,12 @@ pub struct Build {
     /// Folder for the results
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub out: PathBuf,
-    /// Folder of downloads, checked again at every use
+    /// Folder of downloads and finished work, checked again at every use
     /// [default: $XDG_CACHE_HOME/sealboot, ~/.cache/sealboot, else OUT/cache]
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
+    #[command(flatten)]
+    pub keep: Keep,
     /// Use no network: only what is in the cache
     #[arg(long)]
     pub offline: bool,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::Passphrase;
+use crate::config::Compressor;
 
 /// Block sizes that squashfs has, in KiB.
 const BLOCK_SIZES: [&str; 9] = ["4", "8", "16", "32", "64", "128", "256", "512", "1024"];
@@ -24,7 +25,7 @@ With --keys, FILE.roothash and FILE.roothash.p7s are written beside the image, F
 /// `sealboot image …`
 #[derive(Debug, Subcommand)]
 pub enum ImageVerb {
-    /// Make an image: a squashfs (zstd) with its dm-verity hash tree behind it
+    /// Make an image: a squashfs with its dm-verity hash tree behind it
     #[command(after_long_help = FROM)]
     Build(ImageBuild),
     /// Append a dm-verity hash tree to a file, and print the root hash
@@ -40,8 +41,12 @@ pub struct ImageBuild {
     /// The image
     #[arg(long, short, value_name = "FILE", default_value = "root.squashfs")]
     pub output: PathBuf,
-    /// zstd level, 1 to 22; else what the configuration says, else 9
-    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=22))]
+    /// How blocks are compressed; else what the configuration says, else zstd
+    #[arg(long, value_enum)]
+    pub compressor: Option<Compressor>,
+    /// Its level: zstd 1 to 22, xz 0 to 9, gzip 1 to 9; else what the configuration says, else 9
+    /// for zstd and gzip, 6 for xz
+    #[arg(long, allow_negative_numbers = true)]
     pub level: Option<i32>,
     /// squashfs block size; else what the configuration says, else 128
     #[arg(long, value_name = "KIB", value_parser = BLOCK_SIZES)]

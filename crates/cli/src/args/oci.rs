@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::Keep;
+
 /// How images and releases are named, for the help of both directions.
 const AFTER_HELP: &str = "\
 Images are named as in sealboot.toml: oci://REGISTRY/NAME[:TAG][@sha256:…], oci:FOLDER[:TAG] for an \
@@ -80,10 +82,12 @@ pub struct OciBuild {
     /// Configuration; sealboot.toml here when there is one, else the built-in one
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Folder of downloads, checked again at every use
+    /// Folder of downloads and finished work, checked again at every use
     /// [default: $XDG_CACHE_HOME/sealboot, ~/.cache/sealboot, else cache]
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
+    #[command(flatten)]
+    pub keep: Keep,
     /// Use no network: only what is in the cache
     #[arg(long)]
     pub offline: bool,

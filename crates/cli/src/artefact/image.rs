@@ -18,8 +18,9 @@ use super::open_keys;
 use crate::args;
 use crate::build::plan::{self, Plan};
 use crate::build::system::System;
+use crate::build::work::Work;
 use crate::build::{date, inputs};
-use crate::config::{self, Config, Root, Source};
+use crate::config::{self, Config, Image, Root, Source};
 use crate::exit::{Code, WithCode};
 use crate::keys::OwnerKeys;
 use crate::output;
@@ -53,17 +54,11 @@ pub(super) struct Verity {
 /// Does what the command line says.
 pub fn build(options: &args::ImageBuild, json: bool, quiet: bool) -> anyhow::Result<()> {
     let config = config::load(options.config.as_deref()).code(Code::Usage)?;
-    let (level, block_size) = (config.image.level, config.image.block_size);
-    let asked = options.block_size.as_deref();
-    let squashfs = squashfs::Options {
-        level: options.level.unwrap_or(level),
-        block_size: asked.and_then(|kib| kib.parse().ok()).unwrap_or(block_size) * 1024,
-        ..squashfs::Options::default()
-    };
+    let squashfs = squashfs(options, &config.image)?;
     let keys = open_keys(&options.signing)?;
     let plan = plan(options, config)?;
     let progress = Progress::new(quiet || json);
-    let tree = inputs::tree(&plan, &progress)?;
+    let tree = inputs::tree(&plan, &Work::open(&plan, &progress))?;
     let epoch = plan.epoch.unwrap_or_else(|| date::newest([&tree]));
     let seed = seed(&tree, epoch);
     let settings = image::Options {
@@ -100,6 +95,27 @@ pub fn build(options: &args::ImageBuild, json: bool, quiet: bool) -> anyhow::Res
     say(&Made { file, size, verity }, json)
 }
 
+/// How the command line says that the image is written, and where it does not, the configuration.
+fn squashfs(options: &args::ImageBuild, image: &Image) -> anyhow::Result<squashfs::Options> {
+    let mut image = image.clone();
+    // A level is one compressor's own.
+    if let Some(compressor) = options.compressor {
+        image.compressor = compressor;
+        image.level = None;
+    }
+    image.level = options.level.or(image.level);
+    let asked = options.block_size.as_deref();
+    if let Some(size) = asked.and_then(|kib| kib.parse().ok()) {
+        image.block_size = size;
+    }
+    let compression = image.compression().map_err(anyhow::Error::msg);
+    Ok(squashfs::Options {
+        compression: compression.context("--level").code(Code::Usage)?,
+        block_size: image.block_size * 1024,
+        ..squashfs::Options::default()
+    })
+}
+
 /// What a build would do that has this image as its root, and nothing else.
 fn plan(options: &args::ImageBuild, mut config: Config) -> anyhow::Result<Plan> {
     let sources = options.from.iter().map(|text| source(text));
@@ -114,6 +130,7 @@ fn plan(options: &args::ImageBuild, mut config: Config) -> anyhow::Result<Plan> 
     let usual = || plan::cache_folder(Path::new(""));
     Ok(Plan {
         cache: options.cache.clone().unwrap_or_else(usual),
+        keep: None,
         out: PathBuf::new(),
         offline: options.offline,
         epoch: date::given()?,

@@ -6,10 +6,10 @@ use source::fetch::{self, Client};
 
 use super::inputs::{client, code_of_fetch};
 use super::plan::Plan;
+use super::work::Work;
 use crate::clock;
 use crate::config::Follow;
 use crate::exit::{Code, Failure, WithCode};
-use crate::progress::Progress;
 
 /// Debian's archive with its checked index.
 pub(super) struct OpenArchive {
@@ -18,7 +18,7 @@ pub(super) struct OpenArchive {
 }
 
 impl OpenArchive {
-    pub(super) fn open(plan: &Plan, progress: &Progress) -> anyhow::Result<Self> {
+    pub(super) fn open(plan: &Plan, work: &Work) -> anyhow::Result<Self> {
         let debian = &plan.config.debian;
         let keyring = match debian.keyrings.as_slice() {
             [] => Keyring::debian(),
@@ -39,9 +39,11 @@ impl OpenArchive {
             allow_expired: debian.allow_expired,
         };
         let client = client(plan)?;
-        let step = progress.step("archive");
+        let step = work.progress.step("archive");
         let now = clock::now()?;
-        let index = archive.index(&client, now, None, &step).map_err(coded)?;
+        let index = archive
+            .index(&client, now, work.kept(), &step)
+            .map_err(coded)?;
         step.done(&format!("{} packages, signatures good", index.len()));
         Ok(Self { client, index })
     }

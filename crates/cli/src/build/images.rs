@@ -9,12 +9,14 @@ use media::disk::guid_from;
 use sha2::{Digest, Sha256};
 use source::tree::Tree;
 
+use super::date;
 use super::parts::Parts;
 use super::plan::Plan;
 use super::staging::Staging;
+use super::work::Work;
 use crate::exit::WithCode;
 use crate::keys::OwnerKeys;
-use crate::progress::{self, Progress};
+use crate::progress;
 
 /// Writes `<stem>.squashfs`, `<stem>.roothash` and `<stem>.roothash.p7s`.
 pub fn write(
@@ -24,35 +26,38 @@ pub fn write(
     parts: &Parts,
     keys: &OwnerKeys,
     staging: &mut Staging,
-    progress: &Progress,
+    work: &Work,
 ) -> anyhow::Result<Image> {
-    let step = progress.step(stem);
+    let step = work.progress.step(stem);
     let file_name = esp::image_file(stem);
     let mut file = staging.create(&file_name)?;
     let total = tree.totals().bytes;
     let config = &plan.config.image;
+    let (epoch, seed) = seed(tree, parts.epoch);
     let options = image::Options {
         squashfs: squashfs::Options {
             block_size: config.block_size * 1024,
             compression: config.compression().map_err(anyhow::Error::msg)?,
             ..squashfs::Options::default()
         },
-        source_date_epoch: parts.epoch,
-        salt: salt(&parts.seed, stem).to_vec(),
-        uuid: guid_from(&parts.seed, stem).to_bytes(),
+        source_date_epoch: epoch,
+        salt: salt(&seed, stem).to_vec(),
+        uuid: guid_from(&seed, stem).to_bytes(),
     };
-    let built = image::build(tree, &mut file, &options, &mut |at| {
+    let built = work.image(tree, &mut file, &options, &mut |at| {
         step.bytes(at.done, at.total)
-    })
-    .with_context(|| format!("the image {file_name} cannot be made"))
-    .input_code()?;
+    });
+    let (built, found) = built
+        .with_context(|| format!("the image {file_name} cannot be made"))
+        .input_code()?;
     let root_hash = hex(&built.root_hash);
     staging.write(&esp::root_hash_file(stem), root_hash.as_bytes())?;
     let signature = keys.sign_detached(root_hash.as_bytes())?;
     staging.write(&esp::signature_file(stem), &signature)?;
     let size = progress::size(built.size);
+    let from = if found { " as before" } else { "" };
     step.done(&format!(
-        "{size} of {}, root hash {}…",
+        "{size} of {}{from}, root hash {}…",
         progress::size(total),
         &root_hash[..16]
     ));
@@ -65,6 +70,22 @@ pub fn write(
         salt: hex(&options.salt),
         root_hash,
     })
+}
+
+/// The date of an image, and what its salt and UUID come from. Both are its tree's alone: a release
+/// in which something else changed has the same image. No file is younger than the release.
+fn seed(tree: &Tree, release: u32) -> (u32, [u8; 32]) {
+    let epoch = release.min(date::newest([tree]));
+    let mut dated = tree.clone();
+    let ids: Vec<_> = tree.iter().map(|(_, id, _)| id).collect();
+    for node in ids {
+        if let Some(node) = dated.node_mut(node) {
+            let mtime = &mut node.metadata.mtime;
+            // As a squashfs has it.
+            *mtime = (*mtime).clamp(0, epoch.into());
+        }
+    }
+    (epoch, dated.outline())
 }
 
 /// A salt need not be secret or random, only different for different images.

@@ -15,6 +15,7 @@ use super::lock::Lock;
 use super::parts::{self, Parts};
 use super::plan::{self, Plan};
 use super::system::{System, SystemParts};
+use super::work::Work;
 use super::{date, inputs, policy};
 use crate::args;
 use crate::artefact::new_file::NewFile;
@@ -49,6 +50,7 @@ pub(crate) fn verb(options: &args::InitrdBuild, json: bool, quiet: bool) -> anyh
     let usual = || plan::cache_folder(Path::new(""));
     let plan = Plan {
         cache: options.cache.clone().unwrap_or_else(usual),
+        keep: None,
         out: options.release.clone(),
         offline: options.offline,
         epoch: date::given()?,
@@ -62,8 +64,9 @@ pub(crate) fn verb(options: &args::InitrdBuild, json: bool, quiet: bool) -> anyh
         .then(|| keys::open(&plan.config.keys.folder, &options.passphrase))
         .transpose()?;
     let progress = Progress::new(quiet || json);
-    let inputs = inputs::gather(&plan, &mut lock, &progress)?;
-    let parts = parts::settle(&plan, inputs, &progress)?;
+    let work = Work::open(&plan, &progress);
+    let inputs = inputs::gather(&plan, &mut lock, &work)?;
+    let parts = parts::settle(&plan, inputs, &work)?;
     if parts.kernel.version != manifest.kernel {
         return Err(anyhow::anyhow!(
             "{} holds a release over kernel {}, and the configuration's kernel is {}; 'sealboot \

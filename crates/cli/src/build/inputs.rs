@@ -15,10 +15,10 @@ use super::lock::Lock;
 use super::plan::Plan;
 use super::supply::{Opened, merge};
 use super::toolbox::{self, Materials};
+use super::work::Work;
 use super::{add, attributes, date, root};
 use crate::config::Source;
 use crate::exit::{Code, WithCode};
-use crate::progress::Progress;
 
 /// What a release is made of.
 pub struct Inputs {
@@ -59,20 +59,20 @@ impl Inputs {
 }
 
 /// Fetches, checks and merges every source.
-pub fn gather(plan: &Plan, lock: &mut Lock, progress: &Progress) -> anyhow::Result<Inputs> {
+pub fn gather(plan: &Plan, lock: &mut Lock, work: &Work) -> anyhow::Result<Inputs> {
     // What is small and local comes first: a mistake shows before anything is fetched.
     let uki = &plan.config.uki;
     let os_release = read_named("uki.os_release", &uki.os_release, |path| {
         fs::read_to_string(path)
     })?;
     let microcode = read_named("uki.microcode", &uki.microcode, |path| fs::read(path))?;
-    let opened = Opened::open(plan, progress)?;
-    let supply = opened.supply(plan, lock);
+    let opened = Opened::open(plan, work)?;
+    let supply = opened.supply(plan, lock, work);
     if plan.needs_toolbox() && !plan.composes_toolbox() {
         supply.offer(toolbox::here()?);
     }
     let merge = |label: &str, part: (&str, &str), base: Tree, sources: &[Source]| {
-        merge(label, part, base, sources, &supply, progress)
+        merge(label, part, base, sources, &supply)
     };
     let config = &plan.config;
     let sources = &config.firmware.source;
@@ -147,26 +147,19 @@ pub fn gather(plan: &Plan, lock: &mut Lock, progress: &Progress) -> anyhow::Resu
 }
 
 /// The sources of a plan's only system as one tree that an image can hold: an image without a release.
-pub(crate) fn tree(plan: &Plan, progress: &Progress) -> anyhow::Result<Tree> {
+pub(crate) fn tree(plan: &Plan, work: &Work) -> anyhow::Result<Tree> {
     let mut lock = Lock::default();
-    let opened = Opened::open(plan, progress)?;
-    let supply = opened.supply(plan, &mut lock);
+    let opened = Opened::open(plan, work)?;
+    let supply = opened.supply(plan, &mut lock, work);
     let systems = plan.systems.iter();
     let sources: Vec<Source> = systems
         .flat_map(|system| system.root.source.iter().cloned())
         .collect();
-    let merged = merge(
-        "image",
-        ("image", "FROM"),
-        Tree::new(),
-        &sources,
-        &supply,
-        progress,
-    )?;
+    let merged = merge("image", ("image", "FROM"), Tree::new(), &sources, &supply)?;
     let mut tree = merged.tree;
     let without = attributes::leave_out(&mut tree);
     if let Some(words) = attributes::note("image", &without) {
-        progress.say(&format!("  note: {words}"));
+        work.progress.say(&format!("  note: {words}"));
     }
     Ok(tree)
 }

@@ -1,12 +1,17 @@
 //! The kernel of a release, its modules, and which of them the initrd needs.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use artifact::initrd::{ChosenModules, DEFAULT_MODULES};
 use contract::modules;
 use source::kernel::{Error, Kernel, ModuleSet, Setting};
 use source::tree::Tree;
 
+use super::work::Work;
 use crate::exit::{Code, Failure, WithCode, of_input};
+
+mod stored;
 
 /// The kernel of `kernel.source`: the only one, or the one of that version.
 pub fn find(tree: &Tree, version: Option<&str>) -> anyhow::Result<Kernel> {
@@ -19,9 +24,48 @@ pub fn find(tree: &Tree, version: Option<&str>) -> anyhow::Result<Kernel> {
     })
 }
 
+/// What is made of a kernel's modules.
+pub struct Modules {
+    /// How many there are.
+    pub count: usize,
+    /// The initrd's.
+    pub chosen: ChosenModules,
+    /// The index files of all, as shipped: name → bytes.
+    pub indexes: BTreeMap<String, Vec<u8>>,
+}
+
+/// Reads all modules of the kernel, or finds what was made of the same ones before. `overlay` says
+/// whether a root is laid over with memory, `more` are the initrd's beside those that it always has.
+pub fn modules(
+    tree: &Tree,
+    kernel: &Kernel,
+    overlay: bool,
+    more: &[String],
+    work: &Work,
+) -> anyhow::Result<Modules> {
+    let what = "kernel.source does not have what a release needs";
+    let mapped = [u8::from(overlay)];
+    let mut inputs: Vec<&[u8]> = vec![kernel.version.as_bytes(), &mapped];
+    inputs.extend(more.iter().map(|name| name.as_bytes()));
+    let folder = tree.subtree(&kernel.modules).unwrap_or_default();
+    let made = work.files(("modules", &inputs[..]), &folder, || {
+        let set = read(tree, kernel, overlay)?;
+        let chosen = choose(&set, tree, more)?;
+        let indexes = set.indexes().map_err(|error| failure(error, what))?;
+        let indexes = indexes.into_iter();
+        Ok(stored::pack(&Modules {
+            count: set.modules.len(),
+            chosen,
+            indexes: indexes
+                .map(|index| (index.name.to_owned(), index.bytes))
+                .collect(),
+        }))
+    })?;
+    stored::unpack(&kernel.version, made).context("what was made of the modules cannot be read")
+}
+
 /// All its modules; without those that map and mount images a release would not start.
-/// `overlay` says whether a root is laid over with memory.
-pub fn modules(tree: &Tree, kernel: &Kernel, overlay: bool) -> anyhow::Result<ModuleSet> {
+fn read(tree: &Tree, kernel: &Kernel, overlay: bool) -> anyhow::Result<ModuleSet> {
     let what = "kernel.source does not have what a release needs";
     let set = ModuleSet::read(tree, kernel).map_err(|error| failure(error, what))?;
     let overlay = overlay.then_some(modules::OVERLAY);
@@ -43,7 +87,7 @@ pub fn modules(tree: &Tree, kernel: &Kernel, overlay: bool) -> anyhow::Result<Mo
 }
 
 /// The initrd's modules, and those that `initrd.modules` adds.
-pub fn choose(set: &ModuleSet, tree: &Tree, more: &[String]) -> anyhow::Result<ChosenModules> {
+fn choose(set: &ModuleSet, tree: &Tree, more: &[String]) -> anyhow::Result<ChosenModules> {
     let names = more.iter().map(String::as_str);
     let chosen = ChosenModules::choose(set, tree, DEFAULT_MODULES, names)
         .context("the initrd's modules cannot be put together")

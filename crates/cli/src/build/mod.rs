@@ -26,6 +26,7 @@ mod supply;
 pub(crate) mod system;
 mod toolbox;
 pub mod toolbox_image;
+pub(crate) mod work;
 
 use source::debian::from_apt_sources;
 
@@ -38,6 +39,7 @@ use crate::progress::{self, Progress};
 use lock::Lock;
 use plan::Plan;
 use staging::Staging;
+use work::Work;
 
 /// Does what the command line says.
 pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()> {
@@ -60,11 +62,13 @@ pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()
     let systems = plan.systems.iter().filter_map(|system| system.name.clone());
     let possible = release::possible_files(systems, &plan.out);
     let mut staging = Staging::open(&plan.out, possible)?;
-    let inputs = inputs::gather(&plan, &mut lock, &progress)?;
-    let parts = parts::settle(&plan, inputs, &progress)?;
-    let release = release::build(&plan, parts, &keys, &mut staging, &progress)?;
+    let work = Work::open(&plan, &progress);
+    let inputs = inputs::gather(&plan, &mut lock, &work)?;
+    let parts = parts::settle(&plan, inputs, &work)?;
+    let release = release::build(&plan, parts, &keys, &mut staging, &work)?;
     lock.write()?;
     staging.publish()?;
+    work.tidy();
 
     if json {
         output::print_json(&release)?;

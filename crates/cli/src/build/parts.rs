@@ -5,17 +5,16 @@ use anyhow::Context;
 use artifact::initrd::ChosenModules;
 use contract::boot;
 use contract::manifest::ImageName;
-use sha2::{Digest, Sha256};
 use source::inventory::Component;
-use source::kernel::{Kernel, Storage};
+use source::kernel::{Kernel, image_tree};
 use source::tree::{self, Tree};
 
 use super::inputs::Inputs;
 use super::plan::Plan;
 use super::system::{System, SystemParts};
+use super::work::Work;
 use super::{date, kernel};
 use crate::exit::{Code, Failure, WithCode};
-use crate::progress::Progress;
 
 /// The largest systemd-stub that is read, in bytes; Debian's has 100 KiB.
 pub const MOST_STUB: u64 = 16 << 20;
@@ -29,8 +28,6 @@ pub struct Parts {
     pub version: String,
     /// No file is younger: seconds since 1970.
     pub epoch: u32,
-    /// What salts and UUIDs of the images come from: the same for the same release.
-    pub seed: [u8; 32],
     /// The kernel.
     pub kernel: Kernel,
     /// Modules for the initrd.
@@ -50,7 +47,8 @@ pub struct Parts {
 }
 
 /// Finds the parts in the inputs and completes the roots.
-pub fn settle(plan: &Plan, inputs: Inputs, progress: &Progress) -> anyhow::Result<Parts> {
+pub fn settle(plan: &Plan, inputs: Inputs, work: &Work) -> anyhow::Result<Parts> {
+    let progress = work.progress;
     let config = &plan.config;
     let epoch = plan.epoch.unwrap_or_else(|| date::newest(inputs.trees()));
     let version = config.version.clone();
@@ -61,15 +59,13 @@ pub fn settle(plan: &Plan, inputs: Inputs, progress: &Progress) -> anyhow::Resul
     let compression = config.image.compression().map_err(anyhow::Error::msg)?;
     kernel::reads(&kernel, compression.name())?;
     let overlay = |system: &System| system.root.mode == boot::Root::Overlay;
-    let set = kernel::modules(&inputs.kernel, &kernel, plan.systems.iter().any(overlay))?;
-    let modules = kernel::choose(&set, &inputs.kernel, &config.initrd.modules)?;
-    let all = set
-        .image_tree(&inputs.kernel, Storage::default())
-        .input_code()?;
+    let overlay = plan.systems.iter().any(overlay);
+    let more = &config.initrd.modules;
+    let modules = kernel::modules(&inputs.kernel, &kernel, overlay, more, work)?;
+    let all = image_tree(&inputs.kernel, &kernel.modules, modules.indexes).input_code()?;
     step.done(&format!(
         "{}, {} modules indexed",
-        kernel.version,
-        set.modules.len()
+        kernel.version, modules.count
     ));
     if !kernel.checks_root_hash_signatures() {
         progress.say(
@@ -89,7 +85,6 @@ pub fn settle(plan: &Plan, inputs: Inputs, progress: &Progress) -> anyhow::Resul
         systems.push(system.named(settled)?);
     }
     Ok(Parts {
-        seed: seed(&version, &kernel.version, epoch),
         stub: stub(&inputs.stub, &config.uki.stub_path)?,
         os_release: inputs.os_release,
         microcode: inputs.microcode,
@@ -97,7 +92,7 @@ pub fn settle(plan: &Plan, inputs: Inputs, progress: &Progress) -> anyhow::Resul
         version,
         epoch,
         kernel,
-        modules,
+        modules: modules.chosen,
         images,
         systems,
     })
@@ -137,16 +132,6 @@ fn stub(tree: &Tree, path: &str) -> anyhow::Result<Vec<u8>> {
         let what = "systemd-stub cannot be read: uki.stub is where, uki.stub_path its path there";
         Failure::new(code, anyhow::Error::from(error).context(what)).into()
     })
-}
-
-fn seed(version: &str, kernel: &str, epoch: u32) -> [u8; 32] {
-    let words = [b"sealboot release", version.as_bytes(), kernel.as_bytes()];
-    let mut hash = Sha256::new();
-    for word in words {
-        hash.update(word);
-        hash.update([0]);
-    }
-    hash.chain_update(epoch.to_le_bytes()).finalize().into()
 }
 
 /// os-release(5), when none is configured.

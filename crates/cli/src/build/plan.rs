@@ -21,8 +21,10 @@ pub struct Plan {
     pub systems: Vec<System>,
     /// Results go here.
     pub out: PathBuf,
-    /// Downloads go here.
+    /// Downloads and finished work go here.
     pub cache: PathBuf,
+    /// How much finished work is kept there, in bytes; `None` when none is kept or used.
+    pub keep: Option<u64>,
     /// Use no network.
     pub offline: bool,
     /// The release's date, seconds since 1970; when not set, that of the newest file.
@@ -42,6 +44,7 @@ impl Plan {
             config,
             out: options.out.clone(),
             cache,
+            keep: options.keep.size(),
             offline: options.offline,
             epoch,
         }
@@ -299,6 +302,7 @@ mod tests {
             config,
             out: PathBuf::from("out"),
             cache: PathBuf::from("/home/owner/.cache/sealboot"),
+            keep: None,
             offline: false,
             epoch: None,
         };

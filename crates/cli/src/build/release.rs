@@ -17,10 +17,11 @@ use super::parts::Parts;
 use super::plan::Plan;
 use super::staging::Staging;
 use super::system::SystemParts;
+use super::work::Work;
 use super::{date, disk, images, initrd, policy};
 use crate::exit::{Code, WithCode};
 use crate::keys::OwnerKeys;
-use crate::progress::{self, Progress};
+use crate::progress;
 
 /// What came out.
 #[derive(Debug, Serialize)]
@@ -91,13 +92,14 @@ pub fn build(
     parts: Parts,
     keys: &OwnerKeys,
     staging: &mut Staging,
-    progress: &Progress,
+    work: &Work,
 ) -> anyhow::Result<Release> {
+    let progress = work.progress;
     let mut shared = Vec::new();
     for (name, tree) in &parts.images {
         let image = (*name, name.as_str());
         shared.push(images::write(
-            image, tree, plan, &parts, keys, staging, progress,
+            image, tree, plan, &parts, keys, staging, work,
         )?);
     }
     let names = parts
@@ -108,7 +110,7 @@ pub fn build(
     let mut manifests = Vec::new();
     for system in &parts.systems {
         let image = (ImageName::Root, system.stem());
-        let root = images::write(image, &system.root, plan, &parts, keys, staging, progress)?;
+        let root = images::write(image, &system.root, plan, &parts, keys, staging, work)?;
         let manifest = Manifest {
             version: parts.version.clone(),
             system: system.name.clone().map(|name| System {

@@ -19,10 +19,11 @@ use super::container::{self, Containers};
 use super::debian::OpenArchive;
 use super::lock::Lock;
 use super::plan::Plan;
+use super::work::Work;
 use super::{recovery, toolbox};
 use crate::config::{Recovery, Source, SourceKind};
 use crate::exit::{Code, WithCode};
-use crate::progress::{Progress, Step};
+use crate::progress::Step;
 
 /// Archives and registries, as far as a plan needs them.
 pub(super) struct Opened {
@@ -33,25 +34,31 @@ pub(super) struct Opened {
 
 impl Opened {
     /// Fetches and checks the indexes of archives; asks no registry yet.
-    pub(super) fn open(plan: &Plan, progress: &Progress) -> anyhow::Result<Self> {
+    pub(super) fn open(plan: &Plan, work: &Work) -> anyhow::Result<Self> {
         let archive = plan
             .needs_debian()
-            .then(|| OpenArchive::open(plan, progress))
+            .then(|| OpenArchive::open(plan, work))
             .transpose()?;
         Ok(Self {
             archive,
-            alpine: OpenAlpine::open(plan, progress)?,
+            alpine: OpenAlpine::open(plan, work.progress)?,
             containers: Containers::new(plan)?,
         })
     }
 
     /// What sources are taken from; `lock` learns which images tags turn out to be.
-    pub(super) fn supply<'a>(&'a self, plan: &'a Plan, lock: &'a mut Lock) -> Supply<'a> {
+    pub(super) fn supply<'a>(
+        &'a self,
+        plan: &'a Plan,
+        lock: &'a mut Lock,
+        work: &'a Work<'a>,
+    ) -> Supply<'a> {
         Supply {
             archive: self.archive.as_ref(),
             alpine: &self.alpine,
             containers: &self.containers,
             lock: RefCell::new(lock),
+            work,
             taken: RefCell::default(),
             recovery: &plan.config.recovery,
             toolbox: OnceCell::new(),
@@ -66,6 +73,8 @@ pub(super) struct Supply<'a> {
     containers: &'a Containers,
     /// Which images tags turn out to be.
     lock: RefCell<&'a mut Lock>,
+    /// What an earlier build found in layers.
+    work: &'a Work<'a>,
     /// What the sources say of what they bring.
     pub(super) taken: RefCell<Taken>,
     recovery: &'a Recovery,
@@ -116,9 +125,8 @@ pub(super) fn merge(
     mut tree: Tree,
     sources: &[Source],
     supply: &Supply<'_>,
-    progress: &Progress,
 ) -> anyhow::Result<Merged> {
-    let step = progress.step(label);
+    let step = supply.work.progress.step(label);
     let mut layers = 0;
     for (index, source) in sources.iter().enumerate() {
         layers += add(&mut tree, (name, source), supply, &step)
@@ -190,7 +198,7 @@ fn add(
             taken.program = Some(image.config.program.clone());
             let layers = image.layers.len();
             for layer in image.layers {
-                tree.add_layer(layer).input_code()?;
+                tree.add_layer(supply.work.listed(layer)).input_code()?;
             }
             Ok(layers)
         }
@@ -232,5 +240,6 @@ fn add(
 fn add_deb(tree: &mut Tree, deb: Deb, supply: &Supply<'_>) -> anyhow::Result<()> {
     let mut taken = supply.taken.borrow_mut();
     taken.components.push(Component::of_deb(&deb));
-    tree.add_layer(Arc::new(deb)).input_code()
+    tree.add_layer(supply.work.listed(Arc::new(deb)))
+        .input_code()
 }

@@ -21,6 +21,7 @@ use super::lock::Lock;
 use super::parts::{self, Parts};
 use super::plan::{self, Plan};
 use super::system::System;
+use super::work::Work;
 use super::{container, date, images, inputs};
 use crate::args;
 use crate::config::{self, Root, Source};
@@ -51,6 +52,7 @@ pub fn verb(options: &args::OciBuild, json: bool, quiet: bool) -> anyhow::Result
     let usual = || plan::cache_folder(Path::new(""));
     let plan = Plan {
         cache: options.cache.clone().unwrap_or_else(usual),
+        keep: options.keep.size(),
         out: PathBuf::new(),
         offline: options.offline,
         epoch: date::given()?,
@@ -62,8 +64,9 @@ pub fn verb(options: &args::OciBuild, json: bool, quiet: bool) -> anyhow::Result
         .then(|| container::registries(&plan.config, &plan.cache, plan.offline))
         .transpose()?;
     let progress = Progress::new(quiet || json);
-    let inputs = inputs::gather(&plan, &mut lock, &progress)?;
-    let parts = parts::settle(&plan, inputs, &progress)?;
+    let work = Work::open(&plan, &progress);
+    let inputs = inputs::gather(&plan, &mut lock, &work)?;
+    let parts = parts::settle(&plan, inputs, &work)?;
 
     let step = progress.step("image");
     let making = || format!("{} cannot be written to", plan.cache.display());
@@ -77,6 +80,7 @@ pub fn verb(options: &args::OciBuild, json: bool, quiet: bool) -> anyhow::Result
     };
     let copied = oci::copy(registries.as_ref(), &from, &to, &step).map_err(container::coded)?;
     step.clear();
+    work.tidy();
     lock.write()?;
     copy::say(&copied, &copied.to.to_string(), json)
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Image;
 
 /// `image.compressor`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Compressor {
     /// Zstandard.

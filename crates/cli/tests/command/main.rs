@@ -4,6 +4,7 @@ mod alpine;
 mod altered;
 mod artefact;
 mod bad_input;
+mod cache;
 mod chain;
 mod image;
 mod keys;

@@ -1,0 +1,132 @@
+//! Work that an earlier build did, kept beside the downloads: found again, it is not done again.
+//!
+//! A build without it gives the same bytes, and none fails because something cannot be kept.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use anyhow::Context;
+use artifact::cache::files::{self, Files};
+use artifact::cache::{self, Store};
+use artifact::image::{self, BuiltImage};
+use sha2::{Digest, Sha256};
+use source::kept::Kept;
+use source::layer::Layer;
+use source::tree::Tree;
+
+use super::plan::Plan;
+use crate::exit::WithCode;
+use crate::progress::Progress;
+
+/// What takes the place of a build's longest steps.
+pub struct Work<'a> {
+    store: Option<Store>,
+    /// Where steps are shown.
+    pub progress: &'a Progress,
+}
+
+impl<'a> Work<'a> {
+    /// Work kept in the plan's cache, as much as it says.
+    pub fn open(plan: &Plan, progress: &'a Progress) -> Self {
+        let store = plan.keep.map(|size| -> anyhow::Result<Store> {
+            let program = this_program().context("this program cannot be read")?;
+            Ok(Store::open(&plan.cache, size, program)?)
+        });
+        let mut work = Self {
+            store: None,
+            progress,
+        };
+        match store {
+            Some(Ok(store)) => work.store = Some(store),
+            Some(Err(error)) => work.note(&error),
+            None => {}
+        }
+        work
+    }
+
+    /// Builds an image, or copies it; says whether it was copied.
+    pub fn image(
+        &self,
+        tree: &Tree,
+        file: &mut File,
+        options: &image::Options,
+        progress: &mut dyn FnMut(image::Progress),
+    ) -> Result<(BuiltImage, bool), image::Error> {
+        let cached = cache::image::build(self.store.as_ref(), tree, file, options, progress)?;
+        if let Some(error) = cached.not_kept {
+            self.note(&error.into());
+        }
+        Ok((cached.image, cached.found))
+    }
+
+    /// Where parts of the work are kept by who does it.
+    pub fn kept(&self) -> Option<&dyn Kept> {
+        self.store.as_ref().map(|store| store as &dyn Kept)
+    }
+
+    /// A layer whose stream is listed once.
+    pub fn listed(&self, layer: Arc<dyn Layer>) -> Arc<dyn Layer> {
+        cache::listed(self.store.as_ref(), layer)
+    }
+
+    /// What `make` makes of a tree; a name and the other inputs say what that is.
+    pub fn files(
+        &self,
+        (name, inputs): (&str, &[&[u8]]),
+        tree: &Tree,
+        make: impl FnOnce() -> anyhow::Result<Files>,
+    ) -> anyhow::Result<Files> {
+        let Some(store) = &self.store else {
+            return make();
+        };
+        let identity = tree.identity().input_code()?;
+        let mut all: Vec<&[u8]> = vec![&identity.sha256];
+        all.extend(inputs);
+        let key = store.key(name, &all);
+        let found = store.get(&key);
+        if let Some(files) = found.and_then(|bytes| files::unpack(&bytes)) {
+            return Ok(files);
+        }
+        let made = make()?;
+        // A file that was changed meanwhile may have been read before or after that.
+        if !identity.on_this_machine || tree.identity().input_code()? == identity {
+            let kept = store.put(&key, &mut &files::pack(&made)[..]);
+            kept.unwrap_or_else(|error| self.note(&error.into()));
+        }
+        Ok(made)
+    }
+
+    /// Takes away what is too much. Called once, when a build has ended well.
+    pub fn tidy(&self) {
+        let tidied = self.store.as_ref().map(Store::tidy);
+        if let Some(Err(error)) = tidied {
+            self.note(&error.into());
+        }
+    }
+
+    fn note(&self, error: &anyhow::Error) {
+        let line = format!("  note: nothing is kept for the next build: {error:#}");
+        self.progress.say(&line);
+    }
+}
+
+/// The hash of the program: another one may make something else of the same inputs.
+fn this_program() -> anyhow::Result<[u8; 32]> {
+    let mut program = File::open("/proc/self/exe")?;
+    let mut hash = HashWriter(Sha256::default());
+    std::io::copy(&mut program, &mut hash)?;
+    Ok(hash.0.finalize().into())
+}
+
+struct HashWriter(Sha256);
+
+impl std::io::Write for HashWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
