@@ -84,6 +84,8 @@ pub fn build<F: Read + Write + Seek>(
     let (mut inodes, ids) = inodes(tree, options.source_date_epoch)?;
     let mut writer = squashfs::Writer::new(&mut *out, options.squashfs.clone())?;
 
+    let contents = ids.keys().filter_map(|id| tree.node(*id).content());
+    writer.expect(contents.map(|content| content.size));
     let mut report = Report::new(Step::Contents, tree.totals().bytes, progress);
     tree.read_contents(&mut |node, size, content: &mut dyn Read| {
         let mut content = Watched::new(content, &mut report);
