@@ -28,7 +28,7 @@ const ROWS: &[Row] = &[
     ("an image, signed with no keys", nothing, "sealboot image build root --keys absent", KEYS,
         &["absent"]),
     ("a level that there is not", nothing, "sealboot image build root --level 23", USAGE,
-        &["23 is not in 1..=22"]),
+        &["--level", "1 to 22 is needed for zstd"]),
     ("a hash tree for nothing", nothing, "sealboot image hash absent", MISSING,
         &["absent cannot get a hash tree", "No such file"]),
     ("a hash tree for an empty file", |p| p.write("empty", ""), "sealboot image hash empty", REFUSED,
