@@ -7,7 +7,7 @@ use std::io::{Cursor, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use formats::verity::{Built, Error, Superblock, append, verify};
+use formats::verity::{Built, Error, Superblock, append, processors, verify};
 
 const UUID: [u8; 16] = [
     0x5e, 0xa1, 0xb0, 0x07, 0x89, 0xab, 0x4d, 0xef, 0x81, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
@@ -32,7 +32,7 @@ fn data(blocks: u64) -> Vec<u8> {
 
 fn build(data: &[u8], salt: &[u8]) -> (Vec<u8>, Built) {
     let mut file = Cursor::new(data.to_vec());
-    let built = append(&mut file, data.len() as u64, salt, UUID).unwrap();
+    let built = append(&mut file, data.len() as u64, salt, UUID, processors()).unwrap();
     (file.into_inner(), built)
 }
 
@@ -116,7 +116,8 @@ fn veritysetup_and_we_agree_on_what_is_damaged() {
         let byte = bytes[position as usize];
         put(byte ^ 0x40);
         let mut damaged = File::open(&path).unwrap();
-        match verify(&mut damaged, start, &superblock, &built.root_hash) {
+        let threads = processors();
+        match verify(&mut damaged, start, &superblock, &built.root_hash, threads) {
             Err(Error::Hash { offset, .. }) => assert_eq!(offset, position / 4096 * 4096),
             other => panic!("byte {position}: {other:?}"),
         }

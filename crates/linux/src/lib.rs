@@ -1,8 +1,9 @@
-//! System calls: the only crate with unsafe code.
+//! System calls, and the unsafe code that they need.
 //!
 //! One wrapper a call, with values in and out; what to do with them is decided elsewhere. Most
 //! calls come from rustix; where it has none (`add_key`, the loop and device-mapper ioctls),
-//! the wrapper here holds the only `unsafe` blocks of the project.
+//! the wrapper here holds the `unsafe` block. But for the choice of instructions in `lanes`, there
+//! are no others in the project.
 
 pub mod block;
 pub mod capability;

@@ -1,7 +1,8 @@
 //! A merged tree becomes an image: a squashfs with its dm-verity hash tree behind it.
 //!
 //! In this order: every name and attribute is checked; contents are streamed into the squashfs,
-//! in the tree's order; its tables follow; then the hash tree. Same inputs, same bytes.
+//! in the tree's order; its tables follow; then the hash tree, whose hashes were computed as the
+//! data went by. Same inputs, same bytes.
 
 mod progress;
 #[cfg(test)]
@@ -73,16 +74,16 @@ pub enum Error {
 /// Builds an image into `out`, from its byte 0 on; an empty file is expected there.
 ///
 /// `progress` is called now and then; see [`Progress`].
-pub fn build<F: Read + Write + Seek>(
+pub fn build<F: Read + Write + Seek + Send>(
     tree: &Tree,
     out: &mut F,
     options: &Options,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<BuiltImage, Error> {
-    // A salt that is too long should not show after minutes of compression.
-    verity::TreeBuilder::new(&options.salt)?;
+    let threads = options.squashfs.threads;
+    let mut out = verity::HashingWriter::new(out, &options.salt, threads)?;
     let (mut inodes, ids) = inodes(tree, options.source_date_epoch)?;
-    let mut writer = squashfs::Writer::new(&mut *out, options.squashfs.clone())?;
+    let mut writer = squashfs::Writer::new(&mut out, options.squashfs.clone())?;
 
     let contents = ids.keys().filter_map(|id| tree.node(*id).content());
     writer.expect(contents.map(|content| content.size));
@@ -106,13 +107,12 @@ pub fn build<F: Read + Write + Seek>(
     report.finish();
 
     let mut report = Report::new(Step::Hashes, written.size, progress);
-    let mut file = Watched::new(out, &mut report);
     let verity::Built {
         data_size,
         hash_offset,
         root_hash,
         size,
-    } = verity::append(&mut file, written.size, &options.salt, options.uuid)?;
+    } = out.finish(written.size, options.uuid)?;
     report.finish();
     Ok(BuiltImage {
         size,

@@ -1,6 +1,6 @@
 //! How far a build is.
 
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read};
 
 /// What is being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub enum Step {
     Contents,
     /// Inodes and directories are written. One unit.
     Tables,
-    /// The hash tree is built. Counts bytes of the image.
+    /// The hash tree is written; its hashes were computed before. Counts bytes of the image.
     Hashes,
 }
 
@@ -78,21 +78,5 @@ impl<F: Read> Read for Watched<'_, '_, F> {
         let read = self.inner.read(buffer)?;
         self.report.advance(read);
         Ok(read)
-    }
-}
-
-impl<F: Write> Write for Watched<'_, '_, F> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.inner.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-impl<F: Seek> Seek for Watched<'_, '_, F> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.inner.seek(to)
     }
 }

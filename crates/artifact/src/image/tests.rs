@@ -1,6 +1,6 @@
 //! A tree of every kind becomes an image that reads back and verifies.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, SeekFrom};
 use std::num::NonZeroUsize;
 
 use source::tree::{Content, Kind, Metadata, Node, Origin};
@@ -108,12 +108,79 @@ fn the_hash_tree_covers_the_squashfs() {
     );
     let check = |bytes: &[u8]| {
         let mut file = Cursor::new(bytes);
-        verity::verify(&mut file, built.hash_offset, &superblock, &built.root_hash)
+        let threads = verity::processors();
+        verity::verify(
+            &mut file,
+            built.hash_offset,
+            &superblock,
+            &built.root_hash,
+            threads,
+        )
     };
     check(&bytes).unwrap();
     let mut bad = bytes.clone();
     bad[built.data_size as usize - 1] ^= 1;
     assert!(check(&bad).is_err());
+}
+
+/// Counts what is read from it.
+#[derive(Default)]
+struct Counting {
+    file: Cursor<Vec<u8>>,
+    read: u64,
+}
+
+impl Read for Counting {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.read += read as u64;
+        Ok(read)
+    }
+}
+
+impl Write for Counting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Counting {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+/// Several MiB that do not shrink, and a file of the same size that starts like another one: its
+/// blocks are copied.
+#[test]
+fn the_image_is_hashed_as_it_is_written() {
+    let mut tree = sample();
+    let mut word = 1u64;
+    let mut noise = |blocks: usize| -> Vec<u8> {
+        let mut byte = || {
+            word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (word >> 56) as u8
+        };
+        (0..blocks * 4096).map(|_| byte()).collect()
+    };
+    let (one, other) = (noise(1500), noise(1300));
+    let start = &one[..200 * 4096];
+    tree.add_file("a", one.clone(), 0o644).unwrap();
+    tree.add_file("b", [start, &other].concat(), 0o644).unwrap();
+    let mut out = Counting::default();
+    let built = build(&tree, &mut out, &options(2), &mut |_| ()).unwrap();
+    assert_eq!(out.read, start.len() as u64);
+    let bytes = out.file.into_inner();
+    let mut read = Cursor::new(bytes[..built.data_size as usize].to_vec());
+    let threads = verity::processors();
+    let appended = verity::append(&mut read, built.data_size, b"salt", [7; 16], threads).unwrap();
+    assert_eq!(appended.root_hash, built.root_hash);
+    assert_eq!(appended.size, built.size);
+    assert!(read.into_inner() == bytes);
 }
 
 #[test]

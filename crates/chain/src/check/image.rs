@@ -182,6 +182,7 @@ fn every_block(context: &mut Context<'_, '_>, part: &mut Part<'_>, shape: &Shape
         shape.hash_offset,
         &superblock,
         &shape.root_hash,
+        verity::processors(),
         visit,
     );
     let blocks = superblock.data_blocks;

@@ -25,7 +25,15 @@ fn holds(place: &Place, file: &str, made: &Value) {
     let digits = (0..32).map(|at| u8::from_str_radix(&root_hash[2 * at..][..2], 16).unwrap());
     let root_hash: Vec<u8> = digits.collect();
     let root_hash = root_hash.try_into().unwrap();
-    verity::verify(&mut Cursor::new(bytes), offset, &superblock, &root_hash).unwrap();
+    let threads = verity::processors();
+    verity::verify(
+        &mut Cursor::new(bytes),
+        offset,
+        &superblock,
+        &root_hash,
+        threads,
+    )
+    .unwrap();
 }
 
 fn hex(bytes: &[u8]) -> String {

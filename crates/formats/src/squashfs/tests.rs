@@ -506,7 +506,7 @@ fn every_compression_is_read_back() {
         };
         let image = of(1);
         assert!(image == of(3), "{compression:?} depends on threads");
-        let mut reader = Reader::open(Cursor::new(&image)).unwrap();
+        let reader = Reader::open(Cursor::new(&image)).unwrap();
         assert_eq!(reader.compressor(), compression.compressor());
         sizes.push(reader.superblock().bytes_used.get());
         let expected = files.iter().cloned();

@@ -13,13 +13,23 @@ pub use format::{
 };
 
 #[cfg(feature = "build")]
+mod hashing;
+#[cfg(feature = "build")]
+mod reading;
+#[cfg(feature = "build")]
 mod tree;
 #[cfg(feature = "build")]
 mod verify;
 #[cfg(feature = "build")]
+mod writer;
+#[cfg(feature = "build")]
+pub use hashing::processors;
+#[cfg(feature = "build")]
 pub use tree::{Built, Tree, TreeBuilder, append};
 #[cfg(feature = "build")]
 pub use verify::{Block, Finding, survey, verify};
+#[cfg(feature = "build")]
+pub use writer::HashingWriter;
 
 #[cfg(all(test, feature = "build"))]
 mod tests;

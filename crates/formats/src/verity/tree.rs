@@ -1,13 +1,11 @@
 //! Builds a hash tree.
 
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::num::NonZeroUsize;
 
-use rayon::prelude::*;
-
-use super::format::{BLOCK_SIZE, Error, HASH_SIZE, MAX_SALT, Superblock, block_hash};
-
-/// How much data is held while its hashes are computed, in bytes.
-pub(super) const CHUNK: usize = 4 << 20;
+use super::format::{BLOCK_SIZE, Error, HASH_SIZE, MAX_SALT, Superblock};
+use super::hashing::{PIECE, Pool};
+use super::reading;
 
 /// What [`append`] made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,22 +31,23 @@ pub struct Tree {
     pub levels: Vec<u8>,
 }
 
-/// Takes data as it is written, so that it need not be read again. Keeps 32 bytes for each
-/// 4096; hashes on all cores when it is given many blocks at once.
+/// Takes data as it is written, so that it need not be read again. Keeps 32 bytes for each 4096,
+/// and pieces of half a MiB that are being hashed: a few for each thread.
 pub struct TreeBuilder {
-    salt: Vec<u8>,
+    pool: Pool<()>,
+    /// What came after the last piece.
     partial: Vec<u8>,
     hashes: Vec<u8>,
 }
 
 impl TreeBuilder {
-    /// Starts a tree with a salt of at most 256 bytes.
-    pub fn new(salt: &[u8]) -> Result<Self, Error> {
+    /// Starts a tree with a salt of at most 256 bytes, hashed on so many threads.
+    pub fn new(salt: &[u8], threads: NonZeroUsize) -> Result<Self, Error> {
         if salt.len() > MAX_SALT {
             return Err(Error::Salt { found: salt.len() });
         }
         Ok(Self {
-            salt: salt.to_vec(),
+            pool: Pool::new(salt, threads),
             partial: Vec::new(),
             hashes: Vec::new(),
         })
@@ -56,103 +55,113 @@ impl TreeBuilder {
 
     /// Takes the next bytes of the data, any number of them.
     pub fn update(&mut self, mut data: &[u8]) {
-        if !self.partial.is_empty() {
-            let missing = BLOCK_SIZE.saturating_sub(self.partial.len());
+        while !data.is_empty() {
+            let missing = PIECE.saturating_sub(self.partial.len());
             let (now, later) = data.split_at(missing.min(data.len()));
             self.partial.extend_from_slice(now);
             data = later;
-            if self.partial.len() < BLOCK_SIZE {
-                return;
+            if self.partial.len() >= PIECE {
+                let mut next = self.buffer();
+                next.clear();
+                let piece = std::mem::replace(&mut self.partial, next);
+                self.pool.submit((), piece);
             }
-            self.hashes
-                .extend_from_slice(&block_hash(&self.salt, &self.partial));
-            self.partial.clear();
         }
-        let whole = data.len() - data.len() % BLOCK_SIZE;
-        let (blocks, rest) = data.split_at(whole);
-        hash_blocks(&self.salt, blocks, &mut self.hashes);
-        self.partial.extend_from_slice(rest);
     }
 
     /// The tree over all that was taken: at least one block, and whole blocks only.
-    pub fn finish(self) -> Result<Tree, Error> {
-        let data_blocks = (self.hashes.len() / HASH_SIZE) as u64;
-        if data_blocks == 0 || !self.partial.is_empty() {
-            return Err(Error::DataSize {
-                found: data_blocks * BLOCK_SIZE as u64 + self.partial.len() as u64,
-            });
+    pub fn finish(mut self) -> Result<Tree, Error> {
+        let size = self.drain();
+        if size == 0 || !size.is_multiple_of(BLOCK_SIZE as u64) {
+            return Err(Error::DataSize { found: size });
         }
         let mut levels = Vec::new();
-        let mut hashes = self.hashes;
+        let mut hashes = std::mem::take(&mut self.hashes);
         while hashes.len() > HASH_SIZE {
             hashes.resize(hashes.len().next_multiple_of(BLOCK_SIZE), 0);
-            let mut above = Vec::new();
-            hash_blocks(&self.salt, &hashes, &mut above);
+            self.update(&hashes);
+            self.drain();
             levels.push(hashes);
-            hashes = above;
+            hashes = std::mem::take(&mut self.hashes);
         }
         levels.reverse();
         let mut root_hash = [0; HASH_SIZE];
         root_hash.copy_from_slice(&hashes);
         Ok(Tree {
-            data_blocks,
+            data_blocks: size / BLOCK_SIZE as u64,
             root_hash,
             levels: levels.concat(),
         })
     }
+
+    /// Puts another block in the place of one that was taken.
+    pub(super) fn replace(&mut self, index: u64, block: &[u8; BLOCK_SIZE]) {
+        self.drain();
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        if let Some(hash) = self.hashes.as_chunks_mut().0.get_mut(index) {
+            *hash = self.pool.hash_one(block);
+        }
+    }
+
+    /// Waits for the hashes of all whole blocks; the size of what was taken, in bytes.
+    fn drain(&mut self) -> u64 {
+        let whole = self.partial.len() - self.partial.len() % BLOCK_SIZE;
+        let rest = self.partial.split_off(whole);
+        let blocks = std::mem::replace(&mut self.partial, rest);
+        if !blocks.is_empty() {
+            self.pool.submit((), blocks);
+        }
+        while self.take_hashes() {}
+        let blocks = (self.hashes.len() / HASH_SIZE) as u64;
+        blocks * BLOCK_SIZE as u64 + self.partial.len() as u64
+    }
+
+    /// Memory for the next piece, once there may be one more.
+    fn buffer(&mut self) -> Vec<u8> {
+        while self.pool.is_full() && self.take_hashes() {}
+        self.pool.buffer()
+    }
+
+    /// Waits for the oldest piece; false when there is none.
+    fn take_hashes(&mut self) -> bool {
+        let Some(((), data, hashes)) = self.pool.next() else {
+            return false;
+        };
+        self.hashes.extend_from_slice(&hashes);
+        self.pool.recycle(data);
+        true
+    }
 }
 
-/// Appends the hashes of whole blocks, computed on all cores.
-pub(super) fn hash_blocks(salt: &[u8], blocks: &[u8], hashes: &mut Vec<u8>) {
-    let start = hashes.len();
-    hashes.resize(start + blocks.len() / BLOCK_SIZE * HASH_SIZE, 0);
-    let Some(new) = hashes.get_mut(start..) else {
-        return;
-    };
-    // Sixteen blocks at a time: small enough to share out, large enough not to feel it.
-    new.par_chunks_mut(16 * HASH_SIZE)
-        .zip(blocks.par_chunks(16 * BLOCK_SIZE))
-        .for_each(|(hashes, blocks)| {
-            let blocks = blocks.chunks_exact(BLOCK_SIZE);
-            for (hash, block) in hashes.chunks_exact_mut(HASH_SIZE).zip(blocks) {
-                hash.copy_from_slice(&block_hash(salt, block));
-            }
-        });
-}
-
-/// Hashes the first `data_size` bytes of `file` and writes superblock and tree behind them.
+/// Hashes the first `data_size` bytes of `file`, on so many threads, and writes superblock and
+/// tree behind them.
 ///
 /// `data_size` is a multiple of 4096 and not 0. Salt and UUID come from the caller: the same
 /// ones give the same bytes.
-pub fn append<F: Read + Write + Seek>(
+pub fn append<F: Read + Write + Seek + Send>(
     file: &mut F,
     data_size: u64,
     salt: &[u8],
     uuid: [u8; 16],
+    threads: NonZeroUsize,
 ) -> Result<Built, Error> {
     if data_size == 0 || !data_size.is_multiple_of(BLOCK_SIZE as u64) {
         return Err(Error::DataSize { found: data_size });
     }
-    let io = |action, offset| {
-        move |source| Error::Io {
-            action,
-            offset,
-            source,
-        }
-    };
-    let mut builder = TreeBuilder::new(salt)?;
+    let mut builder = TreeBuilder::new(salt, threads)?;
     file.seek(SeekFrom::Start(0))
         .map_err(io("reading data", 0))?;
-    let mut chunk = vec![0; CHUNK.min(usize::try_from(data_size).unwrap_or(CHUNK))];
-    let mut offset = 0;
-    while offset < data_size {
-        let length = (data_size - offset).min(chunk.len() as u64) as usize;
-        let chunk = chunk.get_mut(..length).unwrap_or_default();
-        file.read_exact(chunk).map_err(io("reading data", offset))?;
-        builder.update(chunk);
-        offset += length as u64;
-    }
-    let tree = builder.finish()?;
+    builder.hashes = reading::hash(file, data_size, salt, threads)?;
+    store(file, &builder.finish()?, salt, uuid)
+}
+
+/// Writes superblock and tree behind the data.
+pub(super) fn store<F: Write + Seek>(
+    file: &mut F,
+    tree: &Tree,
+    salt: &[u8],
+    uuid: [u8; 16],
+) -> Result<Built, Error> {
     let superblock = Superblock {
         uuid,
         data_blocks: tree.data_blocks,
@@ -160,6 +169,7 @@ pub fn append<F: Read + Write + Seek>(
     };
     let mut head = superblock.to_bytes()?.to_vec();
     head.resize(BLOCK_SIZE, 0);
+    let data_size = tree.data_blocks * BLOCK_SIZE as u64;
     file.seek(SeekFrom::Start(data_size))
         .and_then(|_| file.write_all(&head))
         .and_then(|()| file.write_all(&tree.levels))
@@ -171,4 +181,12 @@ pub fn append<F: Read + Write + Seek>(
         root_hash: tree.root_hash,
         size: data_size + (head.len() + tree.levels.len()) as u64,
     })
+}
+
+pub(super) fn io(action: &'static str, offset: u64) -> impl FnOnce(std::io::Error) -> Error {
+    move |source| Error::Io {
+        action,
+        offset,
+        source,
+    }
 }

@@ -5,12 +5,19 @@
 
 use std::collections::HashSet;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use super::format::{BLOCK_SIZE, Error, HASH_SIZE, HASHES, Superblock, hash_levels};
-use super::tree::{CHUNK, hash_blocks};
+use super::hashing::{PIECE, Pool};
 
 const BYTES: u64 = BLOCK_SIZE as u64;
+
+/// Blocks in a piece: those whose hashes fill one block.
+const PER_PIECE: u64 = (PIECE / BLOCK_SIZE) as u64;
+
+/// Blocks whose hashes are read at once, so that a disk need not go to and fro for each piece.
+const PER_READ: u64 = 8 * PER_PIECE;
 
 /// Which blocks something is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,15 +74,16 @@ pub enum Finding {
 }
 
 /// Reads all data and hash blocks: data from byte 0, the tree in the block behind the superblock,
-/// which is at `hash_offset`. The error is about the first bad block.
+/// which is at `hash_offset`; hashes on so many threads. The error is about the first bad block.
 pub fn verify<F: Read + Seek>(
     file: &mut F,
     hash_offset: u64,
     superblock: &Superblock,
     root_hash: &[u8; HASH_SIZE],
+    threads: NonZeroUsize,
 ) -> Result<(), Error> {
     let mut result = Ok(());
-    survey(file, hash_offset, superblock, root_hash, &mut |finding| {
+    let visit = &mut |finding| {
         result = Err(match finding {
             Finding::Read(_) | Finding::Unchecked { .. } => return ControlFlow::Continue(()),
             Finding::Damaged {
@@ -96,7 +104,8 @@ pub fn verify<F: Read + Seek>(
             },
         });
         ControlFlow::Break(())
-    });
+    };
+    survey(file, hash_offset, superblock, root_hash, threads, visit);
     result
 }
 
@@ -106,9 +115,10 @@ pub fn survey<F: Read + Seek>(
     hash_offset: u64,
     superblock: &Superblock,
     root_hash: &[u8; HASH_SIZE],
+    threads: NonZeroUsize,
     visit: &mut dyn FnMut(Finding) -> ControlFlow<()>,
 ) {
-    let salt = &superblock.salt;
+    let pool = &mut Pool::new(&superblock.salt, threads);
     // Where the hashes of a level's blocks are, and which blocks of them are bad.
     let mut expected = Expected::Root(root_hash);
     let mut bad = HashSet::new();
@@ -124,7 +134,7 @@ pub fn survey<F: Read + Seek>(
             },
             blocks,
         };
-        match level.check(file, salt, &expected, &bad, visit) {
+        match level.check(file, pool, &expected, &bad, visit) {
             ControlFlow::Continue(now_bad) => bad = now_bad,
             ControlFlow::Break(()) => return,
         }
@@ -146,70 +156,108 @@ struct Level {
     blocks: u64,
 }
 
+/// Blocks that are being hashed.
+struct Piece {
+    /// The first one's number in its level.
+    first: u64,
+    /// Numbers within the piece, in order.
+    unreadable: Vec<(u64, io::Error)>,
+    expected: Vec<u8>,
+}
+
 impl Level {
     /// Checks the level's blocks but for those below `bad` ones; gives its own bad ones.
     fn check<F: Read + Seek>(
         &self,
         file: &mut F,
-        salt: &[u8],
+        pool: &mut Pool<Piece>,
         expected: &Expected<'_>,
         bad: &HashSet<u64>,
         visit: &mut dyn FnMut(Finding) -> ControlFlow<()>,
     ) -> ControlFlow<(), HashSet<u64>> {
-        let block = self.block;
-        let per_chunk = (CHUNK / BLOCK_SIZE) as u64;
         let mut own_bad = HashSet::new();
+        let mut above = Vec::new();
         let mut first = 0;
         while first < self.blocks {
-            let count = (self.blocks - first).min(per_chunk);
-            let offset = self.offset(first);
-            let (data, unreadable) = read(file, offset, count);
-            visit(Finding::Read(count * BYTES))?;
-            let above = match expected {
-                Expected::Root(hash) => hash.to_vec(),
-                // A chunk is a multiple of HASHES blocks, so its hashes start a block.
-                Expected::Level(start) => {
-                    let skip = (first / HASHES).saturating_mul(BYTES);
-                    read(file, start.saturating_add(skip), count.div_ceil(HASHES)).0
-                }
-            };
-            let mut found = Vec::new();
-            hash_blocks(salt, &data, &mut found);
-            let mut unreadable = unreadable.into_iter().peekable();
-            let pairs = found.as_chunks().0.iter().zip(above.as_chunks().0);
-            for (index, (found, expected)) in (first..first + count).zip(pairs) {
-                let offset = self.offset(index);
-                if let Some((_, source)) = unreadable.next_if(|(bad, _)| first + bad == index) {
-                    own_bad.insert(index);
-                    visit(Finding::Unreadable {
-                        block,
-                        offset,
-                        source,
-                    })?;
-                } else if bad.contains(&(index / HASHES)) {
-                    own_bad.insert(index);
-                    if index.is_multiple_of(HASHES) {
-                        let count = (self.blocks - index).min(HASHES);
-                        visit(Finding::Unchecked {
-                            block,
-                            offset,
-                            count,
-                        })?;
+            while pool.is_full() && self.settle(pool, bad, &mut own_bad, visit)? {}
+            if first.is_multiple_of(PER_READ) {
+                let count = (self.blocks - first).min(PER_READ);
+                above = match expected {
+                    Expected::Root(hash) => hash.to_vec(),
+                    // PER_READ is a multiple of HASHES, so these hashes start a block.
+                    Expected::Level(start) => {
+                        let skip = (first / HASHES).saturating_mul(BYTES);
+                        let start = start.saturating_add(skip);
+                        read(file, start, count.div_ceil(HASHES), Vec::new()).0
                     }
-                } else if found != expected {
-                    own_bad.insert(index);
-                    let (found, expected) = (*found, *expected);
-                    visit(Finding::Damaged {
-                        block,
-                        offset,
-                        found,
-                        expected,
-                    })?;
-                }
+                };
             }
+            let count = (self.blocks - first).min(PER_PIECE);
+            let (data, unreadable) = read(file, self.offset(first), count, pool.buffer());
+            let mut hashes = above.chunks(PER_PIECE as usize * HASH_SIZE);
+            let hashes = hashes.nth((first % PER_READ / PER_PIECE) as usize);
+            let failed = !unreadable.is_empty();
+            let piece = Piece {
+                first,
+                unreadable,
+                expected: hashes.unwrap_or_default().to_vec(),
+            };
+            pool.submit(piece, data);
+            // Who breaks off because of that should not wait for more of the kind.
+            while failed && self.settle(pool, bad, &mut own_bad, visit)? {}
             first += count;
         }
+        while self.settle(pool, bad, &mut own_bad, visit)? {}
         ControlFlow::Continue(own_bad)
+    }
+
+    /// Tells about the oldest piece that is being hashed; false when there is none.
+    fn settle(
+        &self,
+        pool: &mut Pool<Piece>,
+        bad: &HashSet<u64>,
+        own_bad: &mut HashSet<u64>,
+        visit: &mut dyn FnMut(Finding) -> ControlFlow<()>,
+    ) -> ControlFlow<(), bool> {
+        let Some((piece, data, found)) = pool.next() else {
+            return ControlFlow::Continue(false);
+        };
+        let block = self.block;
+        visit(Finding::Read(data.len() as u64))?;
+        pool.recycle(data);
+        let mut unreadable = piece.unreadable.into_iter().peekable();
+        let pairs = found.as_chunks().0.iter().zip(piece.expected.as_chunks().0);
+        for (index, (found, expected)) in (piece.first..).zip(pairs) {
+            let offset = self.offset(index);
+            if let Some((_, source)) = unreadable.next_if(|(bad, _)| piece.first + bad == index) {
+                own_bad.insert(index);
+                visit(Finding::Unreadable {
+                    block,
+                    offset,
+                    source,
+                })?;
+            } else if bad.contains(&(index / HASHES)) {
+                own_bad.insert(index);
+                if index.is_multiple_of(HASHES) {
+                    let count = (self.blocks - index).min(HASHES);
+                    visit(Finding::Unchecked {
+                        block,
+                        offset,
+                        count,
+                    })?;
+                }
+            } else if found != expected {
+                own_bad.insert(index);
+                let (found, expected) = (*found, *expected);
+                visit(Finding::Damaged {
+                    block,
+                    offset,
+                    found,
+                    expected,
+                })?;
+            }
+        }
+        ControlFlow::Continue(true)
     }
 
     fn offset(&self, index: u64) -> u64 {
@@ -218,9 +266,14 @@ impl Level {
 }
 
 /// `count` blocks; those that cannot be read are zero, and named with the reason.
-fn read<F: Read + Seek>(file: &mut F, offset: u64, count: u64) -> (Vec<u8>, Vec<(u64, io::Error)>) {
-    // At most CHUNK bytes.
-    let mut bytes = vec![0; count as usize * BLOCK_SIZE];
+fn read<F: Read + Seek>(
+    file: &mut F,
+    offset: u64,
+    count: u64,
+    mut bytes: Vec<u8>,
+) -> (Vec<u8>, Vec<(u64, io::Error)>) {
+    // At most a piece.
+    bytes.resize(count as usize * BLOCK_SIZE, 0);
     let mut read_at = |offset: u64, bytes: &mut [u8]| {
         file.seek(SeekFrom::Start(offset))?;
         file.read_exact(bytes)

@@ -1,11 +1,16 @@
 //! Trees with known root hashes; every flipped byte is found.
 
+mod survey;
+mod writer;
+
 use std::io::Cursor;
+use std::num::NonZeroUsize;
 
 use proptest::prelude::*;
 
 use super::*;
 
+const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 const SALT: &[u8] = &[0x00, 0x11, 0x22, 0x33, 0x44];
 const UUID: [u8; 16] = [
     0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
@@ -18,7 +23,7 @@ fn data(blocks: usize) -> Vec<u8> {
 
 fn build(blocks: usize, salt: &[u8]) -> (Vec<u8>, Built) {
     let mut file = Cursor::new(data(blocks));
-    let built = append(&mut file, (blocks * BLOCK_SIZE) as u64, salt, UUID).unwrap();
+    let built = append(&mut file, (blocks * BLOCK_SIZE) as u64, salt, UUID, TWO).unwrap();
     (file.into_inner(), built)
 }
 
@@ -29,6 +34,7 @@ fn check(file: &[u8], built: &Built) -> Result<(), Error> {
         built.hash_offset,
         &superblock,
         &built.root_hash,
+        TWO,
     )
 }
 
@@ -143,6 +149,7 @@ fn every_bad_block_is_named_and_those_below_it_are_left_open() {
             built.hash_offset,
             &superblock,
             &built.root_hash,
+            TWO,
             visit,
         );
         (std::mem::take(&mut bad), std::mem::take(&mut read))
@@ -177,7 +184,7 @@ fn a_superblock_is_read_as_it_was_written() {
     };
     assert!(matches!(long.to_bytes(), Err(Error::Salt { found: 257 })));
     assert!(matches!(
-        TreeBuilder::new(&long.salt),
+        TreeBuilder::new(&long.salt, TWO),
         Err(Error::Salt { found: 257 })
     ));
     assert!(Superblock::parse(&bytes[..511]).is_err());
@@ -203,17 +210,30 @@ fn a_superblock_is_read_as_it_was_written() {
 }
 
 #[test]
+fn threads_do_not_show() {
+    // More pieces than are in flight on three threads.
+    let data = data(2000);
+    let trees = [1, 2, 3, 8].map(|threads| {
+        let mut file = Cursor::new(data.clone());
+        let threads = NonZeroUsize::new(threads).unwrap();
+        append(&mut file, data.len() as u64, SALT, UUID, threads).unwrap();
+        file.into_inner()
+    });
+    assert!(trees.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[test]
 fn data_is_whole_blocks() {
     for size in [0, 4095, 4097] {
         let mut file = Cursor::new(vec![0; 8192]);
-        let error = append(&mut file, size, SALT, UUID).unwrap_err();
+        let error = append(&mut file, size, SALT, UUID, TWO).unwrap_err();
         assert!(
             matches!(error, Error::DataSize { found } if found == size),
             "{error}"
         );
     }
-    let mut builder = TreeBuilder::new(&[]).unwrap();
-    assert!(TreeBuilder::new(&[]).unwrap().finish().is_err());
+    let mut builder = TreeBuilder::new(&[], TWO).unwrap();
+    assert!(TreeBuilder::new(&[], TWO).unwrap().finish().is_err());
     builder.update(&[0; 4097]);
     assert!(matches!(
         builder.finish(),
@@ -228,7 +248,7 @@ proptest! {
         blocks in 1usize..40,
     ) {
         let data = data(blocks);
-        let mut builder = TreeBuilder::new(SALT).unwrap();
+        let mut builder = TreeBuilder::new(SALT, TWO).unwrap();
         let mut rest = &data[..];
         for size in sizes {
             let (now, later) = rest.split_at(size.min(rest.len()));
@@ -265,7 +285,7 @@ proptest! {
         let superblock = Superblock { uuid: UUID, data_blocks: blocks, salt: Vec::new() };
         let parsed = Superblock::parse(&superblock.to_bytes().unwrap());
         if let Ok(superblock) = parsed {
-            prop_assert!(verify(&mut Cursor::new(&bytes), offset, &superblock, &[0; 32]).is_err());
+            prop_assert!(verify(&mut Cursor::new(&bytes), offset, &superblock, &[0; 32], TWO).is_err());
         }
     }
 }
