@@ -55,7 +55,7 @@ impl Hasher {
             // Lanes without a block hash the last one again, for nobody.
             let lanes = std::array::from_fn(|lane| blocks.get(lane).unwrap_or(last));
             let state = self.group(lanes, &compress);
-            for (lane, hash) in hashes.iter_mut().enumerate() {
+            for (lane, (hash, _)) in hashes.iter_mut().zip(blocks).enumerate() {
                 for (bytes, word) in hash.as_chunks_mut().0.iter_mut().zip(&state) {
                     *bytes = word.get(lane).copied().unwrap_or_default().to_be_bytes();
                 }

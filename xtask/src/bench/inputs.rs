@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,7 +23,7 @@ const SUITE: &str = "bookworm";
 /// The release with tools that the other does not have.
 const TOOLS_SUITE: &str = "trixie";
 
-/// A server's userland with what one builds programs with: 1.1 GB.
+/// A server's userland with what one builds programs with: 1.3 GB.
 const USERLAND: &str = "systemd-sysv,udev,openssh-server,build-essential,git,python3,perl,vim,\
                         default-jdk-headless,clang,nodejs";
 
@@ -50,7 +51,9 @@ impl Bench {
     pub fn folder(&self, name: &str, size: u64) -> anyhow::Result<PathBuf> {
         self.once(name, |path| {
             fs::create_dir_all(path.join("sbin"))?;
-            fs::write(path.join("sbin/init"), "#!/bin/sh\n")?;
+            let init = path.join("sbin/init");
+            fs::write(&init, "#!/bin/sh\n")?;
+            fs::set_permissions(&init, fs::Permissions::from_mode(0o755))?;
             let (mut left, mut number) = (size, 0);
             while left > 0 {
                 let folder = path.join(format!("data/{}", number / 256));
@@ -188,7 +191,7 @@ impl Bench {
                 add() { tar --create --numeric-owner --file layer.tar --directory \"$root\" \"$@\"
                     umoci raw add-layer --image \"$layout:root\" layer.tar; }
                 layout=$1 root=$2
-                lib=$(cd \"$root\" && ls -d usr/lib data | head -n 1)
+                lib=$(cd \"$root\" && ls -d usr/lib data 2> /dev/null | head -n 1)
                 add --exclude=./$lib .
                 half=$(ls \"$root/$lib\" | wc -l) half=$((half / 2))
                 (cd \"$root\" && find $lib -mindepth 1 -maxdepth 1) | sort > all

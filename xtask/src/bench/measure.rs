@@ -9,8 +9,6 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
-use crate::process::typed;
-
 /// What one run took.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sample {
@@ -119,7 +117,7 @@ pub fn alternate(
 }
 
 /// Runs a program to its end and says what it took.
-fn measure(words: &[String], folder: &Path) -> anyhow::Result<Sample> {
+pub fn measure(words: &[String], folder: &Path) -> anyhow::Result<Sample> {
     let (report, said) = (folder.join("time"), folder.join("said"));
     let log = fs::File::create(&said).with_context(|| said.display().to_string())?;
     let path = std::env::var("PATH").unwrap_or_default();
@@ -145,7 +143,7 @@ fn measure(words: &[String], folder: &Path) -> anyhow::Result<Sample> {
         let said = String::from_utf8_lossy(&said);
         let last: Vec<&str> = said.lines().rev().take(3).collect();
         let last: Vec<&str> = last.into_iter().rev().collect();
-        bail!("{}: {status}: {}", typed(words), last.join(" / "));
+        bail!("{}: {status}: {}", called(words), last.join(" / "));
     }
     let report = fs::read_to_string(&report)?;
     let (cpu, peak) = parse(&report).with_context(|| format!("time said {report:?}"))?;
@@ -154,6 +152,17 @@ fn measure(words: &[String], folder: &Path) -> anyhow::Result<Sample> {
         cpu,
         peak,
         size: 0.0,
+    })
+}
+
+/// A program and what it was first told: enough to know which one it was.
+fn called(words: &[String]) -> String {
+    let mut first = words.iter().take(2);
+    let program = first.next().map(Path::new).and_then(Path::file_name);
+    let program = program.unwrap_or_default().to_string_lossy();
+    first.fold(program.into_owned(), |program, word| {
+        let line = word.lines().next().unwrap_or_default();
+        format!("{program} {line}")
     })
 }
 
@@ -222,6 +231,15 @@ mod tests {
         let samples = [sample(1.0, 9.0), sample(2.0, 7.0), sample(9.0, 8.0)];
         assert_eq!(medians(&samples), Some(sample(2.0, 8.0)));
         assert_eq!(medians(&[]), None);
+    }
+
+    #[test]
+    fn a_program_that_failed_is_named() {
+        let words =
+            |list: &[&str]| -> Vec<String> { list.iter().map(|w| (*w).to_owned()).collect() };
+        assert_eq!(called(&words(&["/usr/bin/tar", "-xf", "a"])), "tar -xf");
+        assert_eq!(called(&words(&["sync"])), "sync");
+        assert_eq!(called(&[]), "");
     }
 
     #[test]

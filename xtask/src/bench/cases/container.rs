@@ -33,7 +33,7 @@ case!(
     LEVEL_3,
     "container-3",
     3,
-    "an OCI archive (1.1 GB in gzip layers) at zstd 3",
+    "an OCI archive (1.3 GB in gzip layers) at zstd 3",
     8.0
 );
 case!(LEVEL_9, "container-9", 9, "the same at zstd 9", 3.5);

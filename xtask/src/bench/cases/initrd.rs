@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use crate::bench::measure::Pipeline;
+use crate::bench::measure::{Pipeline, measure};
 use crate::bench::peers::{inside, ours, peer, text, words};
 use crate::bench::row::{Figure, Row, Target};
 use crate::bench::{Bench, Contender};
-use crate::process;
 
 use super::Case;
 use super::whole::{Release, ours_build};
@@ -54,8 +53,7 @@ fn set_up(bench: &Bench) -> anyhow::Result<Vec<Contender>> {
     };
     // What the initrd pins.
     let build = ours_build(bench, "initrd", &release)?;
-    let (program, arguments) = build.split_first().unwrap_or((&bench.sealboot, &[]));
-    process::run(std::process::Command::new(program).args(arguments))?;
+    measure(&build, &bench.work)?;
     let file = |name: &str| -> PathBuf { bench.work.join(name) };
     let make = words(&[
         &bench.sealboot,

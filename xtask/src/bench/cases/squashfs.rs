@@ -67,7 +67,7 @@ case!(
     ROOT_15,
     "squashfs-root-15",
     |bench| set_up(bench, Kind::Root, 15),
-    "a Debian root (1.1 GB) at zstd 15",
+    "a Debian root (1.3 GB) at zstd 15",
     Target::AtLeast(1.0),
     Target::AtMost(1.0),
     Target::Any
