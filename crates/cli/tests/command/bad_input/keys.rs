@@ -41,7 +41,7 @@ const ROWS: &[Row] = &[
         &["keys/db.key is not a private key", "openssl pkey"]),
     ("an empty key", |p| p.write("keys/db.key", ""), "sealboot build", KEYS,
         &["keys/db.key is not a private key"]),
-    ("an altered key", |p| alter(p, "keys/db.key", 800), "sealboot build", KEYS,
+    ("an altered key", |p| alter_text(p, "keys/db.key", 800), "sealboot build", KEYS,
         &["keys/db.key"]),
     ("a cut certificate", |p| cut(p, "keys/db.crt", 500), "sealboot build", KEYS,
         &["the certificate keys/db.crt cannot be read"]),

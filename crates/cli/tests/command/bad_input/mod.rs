@@ -178,6 +178,13 @@ fn alter(place: &Place, name: &str, offset: u64) {
     place.write(name, bytes);
 }
 
+/// Puts another digit in the place of a character of hex or base64, so that it still is that.
+fn alter_text(place: &Place, name: &str, offset: usize) {
+    let mut bytes = fs::read(place.path(name)).unwrap();
+    bytes[offset] = if bytes[offset] == b'0' { b'1' } else { b'0' };
+    place.write(name, bytes);
+}
+
 /// A second set of keys in `other`.
 fn other_keys(place: &Place) {
     let ran = place.sealboot(&["keys", "create", "--no-passphrase", "--keys", "other"]);

@@ -51,7 +51,7 @@ const ROWS: &[Row] = &[
         &["root.squashfs is missing", "build it again"]),
     ("a release with a cut image", |p| { release(p); cut(p, "rel/root.squashfs", 4096); }, "sealboot oci push rel oci://127.0.0.1:1/a:1", REFUSED,
         &["root.squashfs is 4096 bytes, release.json says"]),
-    ("a release of another root hash", |p| { release(p); alter(p, "rel/root.roothash", 3); }, "sealboot oci push rel oci://127.0.0.1:1/a:1", REFUSED,
+    ("a release of another root hash", |p| { release(p); alter_text(p, "rel/root.roothash", 3); }, "sealboot oci push rel oci://127.0.0.1:1/a:1", REFUSED,
         &["root.roothash is not the root hash that release.json has"]),
     ("no disk image to send", |p| { release(p); p.remove("rel/disk.img"); }, "sealboot oci push --disk rel oci://127.0.0.1:1/a:1", MISSING,
         &["the release in rel has no disk.img", "without --disk"]),
