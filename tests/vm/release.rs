@@ -72,12 +72,13 @@ pub fn bookworm() -> &'static Release {
     })
 }
 
-/// Two releases of one owner, the newer one first: they differ in their version and one file.
+/// Two releases of one owner, the newer one first: they differ in their version, one file, and how
+/// their images are compressed. Of the same files and written the same, images are the same.
 pub fn pair() -> (&'static Release, &'static Release) {
     static RELEASES: OnceLock<(Release, Release)> = OnceLock::new();
     let (newer, older) = RELEASES.get_or_init(|| {
-        let older = build("older", &numbered("older", "1.0"));
-        let newer = build_with("newer", &numbered("newer", "1.1"), &older.keys);
+        let older = build("older", &numbered("older", "1.0", 2));
+        let newer = build_with("newer", &numbered("newer", "1.1", 1), &older.keys);
         (newer, older)
     });
     (newer, older)
@@ -85,12 +86,12 @@ pub fn pair() -> (&'static Release, &'static Release) {
 
 /// A release with a file that says its version, and little firmware: it is there to be changed,
 /// and tells what runs of it.
-fn numbered(name: &str, version: &str) -> String {
+fn numbered(name: &str, version: &str, level: u8) -> String {
     let files = scratch(&format!("{name}-files"));
     fs::write(files.join("release-number"), format!("{version}\n")).unwrap();
     let probe = Path::new(env!("CARGO_MANIFEST_DIR")).join("vm/probe");
     format!(
-        "version = '{version}'\n[image]\nlevel = 1\n\
+        "version = '{version}'\n[image]\nlevel = {level}\n\
          [firmware]\nsource = [{{ debian = ['firmware-linux-free'] }}]\n\
          [root]\nsource = [{{ recovery = true }}, {{ directory = '{}' }}, {{ directory = '{}' }}]\n",
         probe.display(),

@@ -84,7 +84,9 @@ fn what_is_built_inside_is_what_is_built_outside() {
     assert_eq!(said.lines().next(), Some("65534"));
     let names = |folder: &Path| {
         let entries = fs::read_dir(folder).unwrap();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        // Nobody has a home folder inside: finished work is kept beside what came of it.
+        let mut names: Vec<_> = names.filter(|name| name != "cache").collect();
         names.sort();
         names
     };
