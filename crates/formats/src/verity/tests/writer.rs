@@ -153,9 +153,11 @@ proptest! {
                 7 => put(&mut out, offset % 4096, &bytes[..length % 5000]),
                 8 => out.write_all(bytes).unwrap(),
                 _ => {
+                    // Behind the end, too, from where what follows may go on.
                     let offset = SeekFrom::Start(offset as u64);
                     out.seek(offset).unwrap();
                     io::copy(&mut Read::by_ref(&mut out).take(length as u64), &mut io::sink()).unwrap();
+                    continue;
                 }
             }
             end = end.max(out.stream_position().unwrap() as usize);
