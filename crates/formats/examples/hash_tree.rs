@@ -5,7 +5,7 @@ use std::fs::File;
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
-use formats::verity::{Superblock, append, processors, verify};
+use formats::verity::{Superblock, append_to_file, processors, verify};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -28,7 +28,7 @@ fn measure(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let (salt, uuid) = ([7; 32], [7; 16]);
     let start = Instant::now();
-    let built = append(file, size, &salt, uuid, threads)?;
+    let built = append_to_file(file, size, &salt, uuid, threads)?;
     say("built", size, start);
     let superblock = Superblock {
         uuid,

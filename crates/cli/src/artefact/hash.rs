@@ -36,7 +36,7 @@ pub fn append(options: &args::ImageHash, json: bool, quiet: bool) -> anyhow::Res
     cut(&mut file, data_size, path)?;
     let salt = salt(&seed);
     let uuid = guid_from(&seed, "image").to_bytes();
-    let built = verity::append(&mut file, data_size, &salt, uuid, verity::processors())
+    let built = verity::append_to_file(&file, data_size, &salt, uuid, verity::processors())
         .map_err(anyhow::Error::from);
     let built = match built.and_then(|built| Ok((file.sync_all()?, built).1)) {
         Ok(built) => built,

@@ -25,7 +25,7 @@ mod writer;
 #[cfg(feature = "build")]
 pub use hashing::processors;
 #[cfg(feature = "build")]
-pub use tree::{Built, Tree, TreeBuilder, append};
+pub use tree::{Built, Tree, TreeBuilder, append, append_to_file};
 #[cfg(feature = "build")]
 pub use verify::{Block, Finding, survey, verify};
 #[cfg(feature = "build")]

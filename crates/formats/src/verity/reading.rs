@@ -1,7 +1,7 @@
 //! Hashes of a file's blocks: each thread reads what it hashes, so that it is still in that
 //! processor's cache.
 
-use std::io::Read;
+use std::io;
 use std::num::NonZeroUsize;
 use std::slice::ChunksMut;
 use std::sync::{Mutex, PoisonError};
@@ -10,44 +10,43 @@ use std::thread;
 use lanes::Hasher;
 
 use super::format::{BLOCK_SIZE, Error, HASH_SIZE};
-use super::tree::io;
+use super::tree;
 
 /// What is read at a time, in bytes: it fits into the smallest second-level caches, and its blocks
 /// fill all lanes.
 const PIECE: usize = 32 * BLOCK_SIZE;
 
-/// The part of a file that nobody has taken yet.
-struct Rest<'a, F> {
-    file: &'a mut F,
-    /// Where the hashes of the next pieces go.
+/// Where each piece is, and where its hashes go.
+struct Rest<'a> {
+    /// Those of the next pieces.
     hashes: ChunksMut<'a, u8>,
-    /// In bytes, from where reading began.
+    /// Of the next piece, in bytes.
     offset: u64,
     failed: Option<Error>,
 }
 
-impl<'a, F: Read> Rest<'a, F> {
-    /// Reads the next piece to the start of `piece`; where its hashes go. Nothing when there is no
-    /// more, or reading failed.
-    fn next(&mut self, piece: &mut [u8]) -> Option<&'a mut [u8]> {
+impl<'a> Rest<'a> {
+    /// The next piece, which is as many blocks as it has hashes. Nothing when there is no more, or
+    /// reading failed.
+    fn next(&mut self) -> Option<(u64, &'a mut [u8])> {
         if self.failed.is_some() {
             return None;
         }
         let hashes = self.hashes.next()?;
-        let size = hashes.len() / HASH_SIZE * BLOCK_SIZE;
-        let read = self.file.read_exact(piece.get_mut(..size)?);
-        if let Err(error) = read {
-            self.failed = Some(io("reading data", self.offset)(error));
-            return None;
-        }
-        self.offset += size as u64;
-        Some(hashes)
+        let offset = self.offset;
+        self.offset += (hashes.len() / HASH_SIZE * BLOCK_SIZE) as u64;
+        Some((offset, hashes))
     }
 }
 
-/// The hashes of the next `size` bytes of a file, which are whole blocks, one behind the other.
-pub(super) fn hash<F: Read + Send>(
-    file: &mut F,
+/// Reads exactly so many bytes from an offset on.
+pub(super) trait ReadAt: Fn(&mut [u8], u64) -> io::Result<()> + Sync {}
+
+impl<F: Fn(&mut [u8], u64) -> io::Result<()> + Sync> ReadAt for F {}
+
+/// The hashes of the first `size` bytes, which are whole blocks, one behind the other.
+pub(super) fn hash(
+    read: impl ReadAt,
     size: u64,
     salt: &[u8],
     threads: NonZeroUsize,
@@ -56,23 +55,23 @@ pub(super) fn hash<F: Read + Send>(
     let mut hashes = vec![0; blocks.saturating_mul(HASH_SIZE)];
     let hasher = Hasher::new(salt);
     let rest = Mutex::new(Rest {
-        file,
         hashes: hashes.chunks_mut(PIECE / BLOCK_SIZE * HASH_SIZE),
         offset: 0,
         failed: None,
     });
+    // A thread that panicked has its hashes missing: the scope ends with that panic.
+    let rest_of = || rest.lock().unwrap_or_else(PoisonError::into_inner);
     let work = || {
-        let mut piece = vec![0; PIECE];
+        let mut piece = vec![[0; BLOCK_SIZE]; PIECE / BLOCK_SIZE];
         loop {
-            // A thread that panicked has its hashes missing: the scope ends with that panic.
-            let next = rest
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .next(&mut piece);
-            let Some(hashes) = next else { return };
-            let (blocks, _) = piece.as_chunks::<BLOCK_SIZE>();
+            let next = rest_of().next();
+            let Some((offset, hashes)) = next else { return };
             let (hashes, _) = hashes.as_chunks_mut::<HASH_SIZE>();
-            let blocks = blocks.get(..hashes.len()).unwrap_or(blocks);
+            let (blocks, _) = piece.split_at_mut(hashes.len());
+            if let Err(error) = read(blocks.as_flattened_mut(), offset) {
+                rest_of().failed = Some(tree::io("reading data", offset)(error));
+                return;
+            }
             hasher.hash(blocks, hashes);
         }
     };

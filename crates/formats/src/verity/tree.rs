@@ -1,11 +1,14 @@
 //! Builds a hash tree.
 
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::num::NonZeroUsize;
+use std::os::unix::fs::FileExt;
+use std::sync::{Mutex, PoisonError};
 
 use super::format::{BLOCK_SIZE, Error, HASH_SIZE, MAX_SALT, Superblock};
 use super::hashing::{PIECE, Pool};
-use super::reading;
+use super::reading::{self, ReadAt};
 
 /// What [`append`] made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,14 +148,41 @@ pub fn append<F: Read + Write + Seek + Send>(
     uuid: [u8; 16],
     threads: NonZeroUsize,
 ) -> Result<Built, Error> {
+    let one = Mutex::new(&mut *file);
+    let read = |bytes: &mut [u8], offset| {
+        let mut file = one.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(bytes)
+    };
+    let tree = build(read, data_size, salt, threads)?;
+    store(file, &tree, salt, uuid)
+}
+
+/// What [`append`] does, and its threads need not wait for each other to read.
+pub fn append_to_file(
+    mut file: &File,
+    data_size: u64,
+    salt: &[u8],
+    uuid: [u8; 16],
+    threads: NonZeroUsize,
+) -> Result<Built, Error> {
+    let read = |bytes: &mut [u8], offset| file.read_exact_at(bytes, offset);
+    let tree = build(read, data_size, salt, threads)?;
+    store(&mut file, &tree, salt, uuid)
+}
+
+fn build(
+    read: impl ReadAt,
+    data_size: u64,
+    salt: &[u8],
+    threads: NonZeroUsize,
+) -> Result<Tree, Error> {
     if data_size == 0 || !data_size.is_multiple_of(BLOCK_SIZE as u64) {
         return Err(Error::DataSize { found: data_size });
     }
     let mut builder = TreeBuilder::new(salt, threads)?;
-    file.seek(SeekFrom::Start(0))
-        .map_err(io("reading data", 0))?;
-    builder.hashes = reading::hash(file, data_size, salt, threads)?;
-    store(file, &builder.finish()?, salt, uuid)
+    builder.hashes = reading::hash(read, data_size, salt, threads)?;
+    builder.finish()
 }
 
 /// Writes superblock and tree behind the data.
