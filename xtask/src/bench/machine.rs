@@ -54,6 +54,12 @@ impl Machine {
         }
     }
 
+    /// What does not change while it is the same machine: processor, cores, memory.
+    pub fn hardware(&self) -> String {
+        let values = self.facts.iter().take(3).map(|(_, value)| value.as_str());
+        values.collect::<Vec<_>>().join(", ")
+    }
+
     /// As a list in Markdown.
     pub fn render(&self) -> String {
         let lines = self.facts.iter();

@@ -1,30 +1,36 @@
 //! `cargo xtask bench`: the command against what others use for the same, side by side in one run.
 //!
 //! A case sets up its inputs and its contenders ([`cases`]); they run in turn ([`measure`]); rows
-//! compare their medians with targets ([`row`]); the result is a table, JSON, a page and a chart
-//! ([`report`], [`chart`]).
+//! compare their medians with targets ([`row`]). Every case is kept at once ([`record`]); the result
+//! of this run and earlier ones is a table, JSON, a page and a chart ([`report`], [`chart`]), which
+//! say what is of which run ([`origin`]).
 
 mod cases;
 mod chart;
 mod inputs;
 mod machine;
 mod measure;
+mod origin;
 mod peers;
+mod record;
 mod report;
+mod results;
 mod row;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 
 use crate::{process, tools};
 use cases::{CASES, Case};
 use machine::Machine;
-use measure::{Pipeline, alternate, medians};
-use report::Detail;
-use row::{Outcome, Row};
+use measure::{Pipeline, Sample, alternate, medians};
+use origin::Origin;
+use record::{Kept, Record, Taken};
+use results::Results;
+use row::Row;
 
 /// `cargo xtask bench`
 #[derive(Args)]
@@ -41,6 +47,9 @@ pub struct Options {
     /// Small inputs and one run: whether it works at all
     #[arg(long)]
     quick: bool,
+    /// Measure nothing: report what earlier runs measured
+    #[arg(long, conflicts_with_all = ["only", "runs", "quick"])]
+    report: bool,
     /// Write docs/performance.md and its chart
     #[arg(long, conflicts_with = "quick")]
     publish: bool,
@@ -60,6 +69,10 @@ pub struct Bench {
     pub quick: bool,
     /// Whether peers are measured.
     pub against: bool,
+    /// How often everything is run.
+    runs: u16,
+    /// The day on which the run started.
+    date: String,
 }
 
 /// Somebody who does what a case is about.
@@ -71,44 +84,58 @@ pub struct Contender {
 /// Measures, prints, writes.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let chosen = choose(&options.only)?;
-    tools::install(peers::ALWAYS)?;
-    let bench = prepare(options)?;
-    let runs = if options.quick { 1 } else { options.runs };
-    let (mut outcomes, mut details) = (Vec::new(), Vec::new());
+    let machine = Machine::here(&peers::packages());
+    let kept = Kept {
+        folder: folder().join("results"),
+        peers: options.against.is_some(),
+        machine: machine.hardware(),
+    };
+    let bench = match options.report {
+        true => None,
+        false => Some(prepare(options)?),
+    };
+    let mut results = Results::default();
     for case in CASES {
-        if !chosen(case) {
-            let why = "left out of this run (--only)";
-            outcomes.extend(case.rows.iter().map(|row| row.not_measured(why)));
-            continue;
-        }
-        println!("\n{}", case.id);
-        let (of_case, more) = compare(case, &bench, runs.into());
-        outcomes.extend(of_case);
-        details.extend(more);
+        let record = match &bench {
+            Some(bench) if chosen(case) => measured(case, bench, &kept),
+            Some(bench) if bench.quick => Err(anyhow!("left out of this run (--only)")),
+            _ => kept.read(case),
+        };
+        results.add(case, record);
     }
-    let rows: Vec<&Row> = CASES.iter().flat_map(|case| case.rows).collect();
+    report(options, &results)
+}
+
+/// Prints results, and writes them where programs and people find them.
+fn report(options: &Options, results: &Results) -> anyhow::Result<()> {
+    let outcomes = &results.outcomes;
+    let current = program().and_then(|path| origin::build(&path)).ok();
+    let current = current.as_deref();
     println!(
         "\n{}\n{}",
-        report::table(&outcomes),
-        report::details(&details)
+        report::table(outcomes, current),
+        report::details(&results.details)
     );
     let name = if options.quick {
         "quick.json"
     } else {
         "bench.json"
     };
-    let json = bench.work.with_file_name(name);
-    fs::write(&json, serde_json::to_string_pretty(&outcomes)? + "\n")?;
+    fs::create_dir_all(folder())?;
+    let json = folder().join(name);
+    fs::write(&json, serde_json::to_string_pretty(outcomes)? + "\n")?;
     println!("{}", json.display());
     if options.quick {
         println!("Small inputs and one run: it works or not, and no figure counts.");
     }
     if options.publish {
         let docs = process::root().join("docs");
+        let rows: Vec<&Row> = CASES.iter().flat_map(|case| case.rows).collect();
+        // Once more: by now the peers are installed.
         let machine = Machine::here(&peers::packages());
-        let page = report::page(&rows, &outcomes, &details, &machine);
+        let page = report::page(&rows, results, current, &machine);
         fs::write(docs.join("performance.md"), page)?;
-        let picture = chart::svg(&rows, &outcomes);
+        let picture = chart::svg(&rows, outcomes);
         fs::write(docs.join("images/performance.svg"), picture)?;
     }
     Ok(())
@@ -127,24 +154,36 @@ fn choose(only: &[String]) -> anyhow::Result<impl Fn(&Case) -> bool> {
     Ok(move |case: &Case| only.is_empty() || only.iter().any(|id| named(case, id)))
 }
 
+/// Where everything is that bench makes.
+fn folder() -> PathBuf {
+    process::root().join("target/bench")
+}
+
+/// The program as it is now.
+fn program() -> anyhow::Result<PathBuf> {
+    match std::env::var_os("SEALBOOT") {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => process::sealboot("release"),
+    }
+}
+
 fn prepare(options: &Options) -> anyhow::Result<Bench> {
-    let sealboot = match std::env::var_os("SEALBOOT") {
-        Some(path) => PathBuf::from(path),
-        None => {
-            println!("$ cargo build --release --package sealboot");
-            process::run(process::cargo().args(["build", "--release", "--package", "sealboot"]))?;
-            process::sealboot("release")?
-        }
-    };
-    let folder = process::root().join("target/bench");
+    tools::install(peers::ALWAYS)?;
+    if std::env::var_os("SEALBOOT").is_none() {
+        println!("$ cargo build --release --package sealboot");
+        process::run(process::cargo().args(["build", "--release", "--package", "sealboot"]))?;
+    }
+    let folder = folder();
     let kind = if options.quick { "quick" } else { "full" };
     let bench = Bench {
-        sealboot: sealboot.display().to_string(),
+        sealboot: program()?.display().to_string(),
         inputs: folder.join(format!("inputs-{kind}")),
         roots: folder.join("roots"),
         work: folder.join("work"),
         quick: options.quick,
         against: options.against.is_some(),
+        runs: if options.quick { 1 } else { options.runs },
+        date: origin::today()?,
     };
     measure::remove(&bench.work)?;
     for folder in [&bench.inputs, &bench.roots, &bench.work] {
@@ -153,19 +192,31 @@ fn prepare(options: &Options) -> anyhow::Result<Bench> {
     Ok(bench)
 }
 
-/// Runs a case: its rows, and what each contender took.
-fn compare(case: &Case, bench: &Bench, runs: usize) -> (Vec<Outcome>, Vec<Detail>) {
-    let contenders = match (case.set_up)(bench) {
-        Ok(contenders) => contenders,
-        Err(error) => {
-            let why = format!("{error:#}");
-            println!("  not measured: {why}");
-            let rows = case.rows.iter().map(|row| row.not_measured(&why));
-            return (rows.collect(), Vec::new());
+/// Runs a case and keeps what came of it.
+fn measured(case: &Case, bench: &Bench, kept: &Kept) -> anyhow::Result<Record> {
+    println!("\n{}", case.id);
+    let record = compare(case, bench).map(|(build, taken)| {
+        let date = bench.date.clone();
+        kept.record(case, Origin { date, build }, taken)
+    });
+    match &record {
+        Err(error) => println!("  not measured: {error:#}"),
+        Ok(_) if bench.quick => {}
+        Ok(record) => {
+            // What can still be measured and printed is.
+            if let Err(error) = kept.write(record) {
+                println!("  not kept: {error:#}");
+            }
         }
-    };
+    }
+    record
+}
+
+/// Runs a case: which build of sealboot, and what each contender took.
+fn compare(case: &Case, bench: &Bench) -> anyhow::Result<(String, Vec<Taken>)> {
+    let build = origin::build(Path::new(&bench.sealboot))?;
     let (mut ready, mut results) = (Vec::new(), Vec::new());
-    for Contender { name, pipeline } in contenders {
+    for Contender { name, pipeline } in (case.set_up)(bench)? {
         match pipeline {
             Ok(pipeline) => ready.push((name, pipeline)),
             Err(error) => {
@@ -175,42 +226,33 @@ fn compare(case: &Case, bench: &Bench, runs: usize) -> (Vec<Outcome>, Vec<Detail
         }
     }
     let names: Vec<&'static str> = ready.iter().map(|(name, _)| *name).collect();
-    let samples = alternate(&ready, runs, &bench.work);
+    let samples = alternate(&ready, bench.runs.into(), &bench.work);
     results.extend(names.into_iter().zip(samples));
-    let details = results.iter().filter_map(|(name, samples)| {
-        let samples = samples.as_ref().ok()?;
-        Some(Detail {
-            case: case.id,
-            name,
-            medians: medians(samples)?,
-            runs: samples.len(),
-        })
-    });
-    let rows = case.rows.iter().map(|row| outcome(row, &results));
-    (rows.collect(), details.collect())
+    if origin::build(Path::new(&bench.sealboot))? != build {
+        bail!("sealboot was built anew while it was measured");
+    }
+    Ok((build, results.into_iter().map(taken).collect()))
 }
 
-/// A row's figure, or why there is none.
-fn outcome(row: &Row, results: &[(&'static str, anyhow::Result<Vec<measure::Sample>>)]) -> Outcome {
-    let of = |name: &str| results.iter().find(|(one, _)| *one == name);
-    let found = row.figure.of(|name| medians(of(name)?.1.as_ref().ok()?));
-    if let Some(found) = found {
-        return row.measured(found);
-    }
-    let mut reasons = row.figure.needs().into_iter().filter_map(|name| {
-        let error = of(name)?.1.as_ref().err()?;
-        Some(format!("{name}: {error:#}"))
+fn taken((name, samples): (&str, anyhow::Result<Vec<Sample>>)) -> Taken {
+    let found = samples.and_then(|samples| {
+        let medians = medians(&samples).context("nothing was measured")?;
+        Ok((samples.len(), medians))
     });
-    let why = reasons.next();
-    row.not_measured(&why.unwrap_or_else(|| "nothing was measured".to_owned()))
+    Taken {
+        name: name.to_owned(),
+        runs: found.as_ref().map_or(0, |(runs, _)| *runs),
+        medians: match found {
+            Ok((_, medians)) => Ok(medians),
+            Err(error) => Err(format!("{error:#}")),
+        },
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::measure::Sample;
-    use super::row::tests::ROW;
     use super::*;
 
     #[test]
@@ -240,18 +282,5 @@ mod tests {
         assert_eq!(chosen(&["initrd-dracut-size"]).unwrap(), ["initrd"]);
         let error = chosen(&["hash-trees"]).unwrap_err().to_string();
         assert!(error.contains("hash-trees is no case"), "{error}");
-    }
-
-    #[test]
-    fn a_peer_that_is_not_there_is_a_reason() {
-        let sample = Sample {
-            wall: 1.0,
-            ..Sample::default()
-        };
-        let missing = || Err(anyhow::anyhow!("no package"));
-        let results = [("ours", Ok(vec![sample])), ("peer", missing())];
-        let outcome = outcome(&ROW, &results);
-        assert_eq!(outcome.not_measured.as_deref(), Some("peer: no package"));
-        assert_eq!(outcome.met, Some(false));
     }
 }

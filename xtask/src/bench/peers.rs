@@ -64,9 +64,7 @@ pub fn peer(
 ) -> Contender {
     let ready = match bench.against {
         true => tools::install(&needs.concat()),
-        false => Err(anyhow::anyhow!(
-            "not compared in this run: --against peers compares"
-        )),
+        false => Err(anyhow::anyhow!("only --against peers compares")),
     };
     Contender {
         name,

@@ -2,6 +2,8 @@
 
 use super::machine::Machine;
 use super::measure::Sample;
+use super::origin;
+use super::results::Results;
 use super::row::{Outcome, Row};
 
 /// What one contender took, for the table of details.
@@ -10,7 +12,7 @@ pub struct Detail {
     /// Of which case.
     pub case: &'static str,
     /// Who.
-    pub name: &'static str,
+    pub name: String,
     /// The medians.
     pub medians: Sample,
     /// Over how many runs.
@@ -20,8 +22,9 @@ pub struct Detail {
 /// Widest line, in columns.
 const WIDTH: usize = 80;
 
-/// The table of what was compared, and the list of what could not be.
-pub fn table(outcomes: &[Outcome]) -> String {
+/// The table of what was compared, the list of what could not be, and when it was. `current` is the
+/// build of the program as it is now.
+pub fn table(outcomes: &[Outcome], current: Option<&str>) -> String {
     let head = ["", "ours", "peer", "ratio", "target", "met"];
     let mut text = line(&head.map(str::to_owned));
     for outcome in outcomes.iter().filter(|one| one.ratio.is_some()) {
@@ -52,10 +55,15 @@ pub fn table(outcomes: &[Outcome]) -> String {
         text.push_str("\nNot measured, and so not met:\n");
     }
     for (outcome, why) in missing {
-        let whole = format!("{} ({}): {why}", outcome.id, outcome.target);
+        let tried = outcome
+            .run
+            .as_ref()
+            .map(|run| format!(", tried on {}", run.date));
+        let tried = tried.unwrap_or_default();
+        let whole = format!("{} ({}){tried}: {why}", outcome.id, outcome.target);
         text.push_str(&wrapped(&whole, "  ", "    "));
     }
-    text
+    text + &origin::note(outcomes, current)
 }
 
 /// Who took how much of what.
@@ -99,7 +107,7 @@ pub fn digits(value: f64) -> String {
 }
 
 /// Breaks at spaces.
-fn wrapped(text: &str, first: &str, others: &str) -> String {
+pub fn wrapped(text: &str, first: &str, others: &str) -> String {
     let mut out = first.to_owned();
     let mut column = first.len();
     for word in text.split_whitespace() {
@@ -118,7 +126,8 @@ fn wrapped(text: &str, first: &str, others: &str) -> String {
 }
 
 /// `docs/performance.md`.
-pub fn page(rows: &[&Row], outcomes: &[Outcome], all: &[Detail], machine: &Machine) -> String {
+pub fn page(rows: &[&Row], results: &Results, current: Option<&str>, machine: &Machine) -> String {
+    let outcomes = &results.outcomes;
     let measured = outcomes.iter().filter(|one| one.ratio.is_some()).count();
     let met = outcomes.iter().filter(|one| one.met == Some(true)).count();
     let wanted = outcomes.iter().filter(|one| one.met.is_some()).count();
@@ -140,9 +149,9 @@ pub fn page(rows: &[&Row], outcomes: &[Outcome], all: &[Detail], machine: &Machi
          is](images/performance.svg)\n\n{summary}\n```text\n{}```\n\n## Where it was measured\n\n{}\n\
          ## Time, memory and size\n\n{DETAILS}\n```text\n{}```\n\n## What the rows mean\n\n{meanings}\n\
          {AGAIN}",
-        table(outcomes),
+        table(outcomes, current),
         machine.render(),
-        details(all),
+        details(&results.details),
     )
 }
 
@@ -166,10 +175,13 @@ const AGAIN: &str = "\
     cargo xtask bench --against peers --only hash-tree   one case or row, or several
     cargo xtask bench --against peers --quick            small inputs, one run: does it all work?
     cargo xtask bench --against peers --publish          write this page and its chart
+    cargo xtask bench --against peers --report           measure nothing: what is kept of runs
 
 As root, on Debian: the peers are installed from Debian's archive, inputs are made of its packages,
 and tools of other releases run in roots of their own. `SEALBOOT_TEST_MIRROR` names another mirror.
-Results are in `target/bench/bench.json` as well.
+Results are in `target/bench/bench.json` as well, and every case is kept in `target/bench/results`
+as soon as it was measured: a run that was interrupted goes on with `--only` and the cases that are
+left. What a run leaves out is reported from earlier ones on the same machine, with date and build.
 ";
 
 #[cfg(test)]
@@ -204,7 +216,7 @@ mod tests {
     fn detail() -> Detail {
         Detail {
             case: "a-case",
-            name: "sgdisk, mkfs.vfat, mcopy",
+            name: "sgdisk, mkfs.vfat, mcopy".to_owned(),
             medians: Sample {
                 wall: 1234.5,
                 cpu: 0.001,
@@ -231,7 +243,7 @@ mod tests {
 
     #[test]
     fn tables_have_80_columns() {
-        for text in [table(&outcomes()), details(&[detail()])] {
+        for text in [table(&outcomes(), None), details(&[detail()])] {
             for line in text.lines() {
                 assert!(line.chars().count() <= WIDTH, "{line}");
             }
@@ -240,7 +252,7 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_listed_with_its_reason() {
-        let text = table(&outcomes());
+        let text = table(&outcomes(), None);
         let (measured, missing) = text.split_once("Not measured, and so not met:\n").unwrap();
         assert_eq!(measured.matches("hash-tree").count(), 3);
         assert!(
@@ -252,12 +264,16 @@ mod tests {
             missing.starts_with("  hash-tree (≥ 4x): the package has"),
             "{text}"
         );
-        assert!(!table(&outcomes()[..1]).contains("Not measured"));
+        assert!(!table(&outcomes()[..1], None).contains("Not measured"));
     }
 
     #[test]
     fn the_page_counts() {
-        let page = page(&[&ROW], &outcomes(), &[detail()], &Machine::default());
+        let results = Results {
+            outcomes: outcomes(),
+            details: vec![detail()],
+        };
+        let page = page(&[&ROW], &results, None, &Machine::default());
         assert!(
             page.contains("Of 4 rows 3 were measured; of 3 targets 1 are met."),
             "{page}"

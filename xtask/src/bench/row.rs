@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::measure::Sample;
+use super::origin::Origin;
 
 /// One line of the result.
 pub struct Row {
@@ -164,6 +165,9 @@ pub struct Outcome {
     /// Why it was not measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_measured: Option<String>,
+    /// Which run that was, once it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<Origin>,
 }
 
 impl Row {
@@ -178,6 +182,7 @@ impl Row {
             target: self.target.shown(self.figure.sign()),
             met: self.target.met(found.ratio),
             not_measured: None,
+            run: None,
         }
     }
 
@@ -192,6 +197,7 @@ impl Row {
             target: self.target.shown(self.figure.sign()),
             met: (self.target != Target::Any).then_some(false),
             not_measured: Some(why.to_owned()),
+            run: None,
         }
     }
 }
