@@ -19,6 +19,7 @@ mod avx512;
 mod constants;
 mod implementation;
 mod message;
+mod pieces;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod sha_ni;
@@ -29,6 +30,7 @@ mod wide;
 
 pub use implementation::Implementation;
 pub use message::Hasher;
+pub use pieces::Pieces;
 
 /// Size of a hash, in bytes.
 pub const HASH_SIZE: usize = 32;

@@ -2,13 +2,15 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 
+use lanes::Pieces;
 use sha2::{Digest, Sha256};
 
 use super::Key;
 
 /// What an entry starts with: a name and the format's version.
-const MAGIC: &[u8; 16] = b"sealboot made 1\n";
+const MAGIC: &[u8; 16] = b"sealboot made 2\n";
 
 /// Size of the header, in bytes: [`MAGIC`], the key, [`seal`].
 const HEADER: usize = 16 + 32 + 32;
@@ -48,6 +50,30 @@ impl Found {
         self.size
     }
 
+    /// Whether the content is what was kept. It is read once for that.
+    pub fn holds(&self) -> bool {
+        let mut hash = Pieces::new();
+        let mut buffer = vec![0; CHUNK];
+        let mut position = HEADER as u64;
+        loop {
+            match self.file.read_at(&mut buffer, position) {
+                Ok(0) => break,
+                Ok(read) => {
+                    hash.update(buffer.get(..read).unwrap_or_default());
+                    position += read as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+        seal(&self.maker, &self.key, &hash.finish()) == self.expected
+    }
+
+    /// The file, and where the content starts in it, which is not checked here.
+    pub fn into_file(self) -> (File, u64) {
+        (self.file, HEADER as u64)
+    }
+
     /// The content; `None` when it is not what was kept.
     pub fn into_bytes(self) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
@@ -60,7 +86,7 @@ impl Found {
     /// Writes the content to `out`; false when it was not what was kept, and then what is in `out`
     /// is of no use. An error is one of `out`. `progress` is told how many bytes are done.
     pub fn copy(mut self, out: &mut dyn Write, progress: &mut dyn FnMut(u64)) -> io::Result<bool> {
-        let mut hash = Sha256::new();
+        let mut hash = Pieces::new();
         let mut buffer = vec![0; CHUNK];
         let mut done = 0;
         loop {
@@ -75,13 +101,13 @@ impl Found {
             done += read.len() as u64;
             progress(done);
         }
-        Ok(seal(&self.maker, &self.key, &hash.finalize()) == self.expected)
+        Ok(seal(&self.maker, &self.key, &hash.finish()) == self.expected)
     }
 }
 
-/// SHA-256 over maker, key and the content's SHA-256: all of fixed lengths, so nothing can be added
+/// SHA-256 over maker, key and the content's hash: all of fixed lengths, so nothing can be added
 /// to what it was made of.
-fn seal(maker: &[u8; 32], key: &Key, content: &[u8]) -> [u8; 32] {
+fn seal(maker: &[u8; 32], key: &Key, content: &[u8; 32]) -> [u8; 32] {
     Sha256::new_with_prefix(maker)
         .chain_update(key.0)
         .chain_update(content)
@@ -97,7 +123,7 @@ pub(super) fn write(
     limit: u64,
 ) -> io::Result<bool> {
     file.write_all(&[0; HEADER])?;
-    let mut hash = Sha256::new();
+    let mut hash = Pieces::new();
     let mut buffer = vec![0; CHUNK];
     let mut size = 0;
     loop {
@@ -116,7 +142,7 @@ pub(super) fn write(
     }
     // The header comes last: an entry that was cut off has none.
     file.seek(SeekFrom::Start(0))?;
-    let seal = seal(maker, key, &hash.finalize());
+    let seal = seal(maker, key, &hash.finish());
     file.write_all(&[&MAGIC[..], &key.0, &seal].concat())?;
     Ok(true)
 }

@@ -2,9 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::sync::Arc;
 
+use super::blocks::{self, Known};
+use super::contents::{self, Contents};
 use super::{Key, Store};
-use crate::image::{self, BuiltImage, Error, Options, Progress, Step};
+use crate::image::{self, BuiltImage, Error, Nowhere, Options, Progress, Step};
 use source::tree::Tree;
 
 /// An image, and what came of keeping it.
@@ -44,12 +47,25 @@ pub fn build(
     if let Some(image) = copy(store, &key, out, options, progress)? {
         return Ok(built(image, true, None));
     }
-    let image = image::build(tree, out, options, progress)?;
+    let mut options = options.clone();
+    options.squashfs.earlier = Some(Arc::new(Known::load(store, &options.squashfs)));
+    let mut contents = Contents::load(store, &options.squashfs, tree);
+    let built_first = image::build_and_list(tree, out, &options, &mut contents, progress);
+    let (image, blocks) = match built_first {
+        // What was kept cannot be read any more: then it is not there.
+        Err(error) if cannot_be_read(&error) => {
+            empty(out)?;
+            image::build_and_list(tree, out, &options, &mut Nowhere, progress)?
+        }
+        other => other?,
+    };
     // A file that was changed meanwhile may have been read before or after that.
     if identity.on_this_machine && tree.identity()? != identity {
         return Ok(built(image, false, None));
     }
-    let kept = keep(store, &key, out, &image);
+    let kept = keep(store, &key, out, &image)
+        .and_then(|()| contents::keep(store, &key, tree))
+        .and_then(|()| blocks::keep(store, &key, &options.squashfs, &blocks));
     Ok(built(image, false, kept.err()))
 }
 
@@ -108,8 +124,7 @@ fn copy(
     });
     if image.is_none() {
         store.forget(key);
-        let emptied = out.set_len(0).and_then(|()| out.rewind());
-        emptied.map_err(|source| failed("taking back a damaged image", source))?;
+        empty(out)?;
     }
     Ok(image)
 }
@@ -124,6 +139,19 @@ fn keep(store: &Store, key: &Key, out: &mut File, image: &BuiltImage) -> Result<
     out.rewind()
         .map_err(super::Error::io("read back an image for", &store.folder))?;
     store.put(key, &mut out.take(image.size).chain(&facts[..]))
+}
+
+fn empty(out: &mut File) -> Result<(), Error> {
+    let emptied = out.set_len(0).and_then(|()| out.rewind());
+    emptied.map_err(|source| failed("taking back a damaged image", source))
+}
+
+fn cannot_be_read(error: &Error) -> bool {
+    let source = match error {
+        Error::Content { source, .. } => source,
+        other => return matches!(other, Error::Tree(source::tree::Error::Content(_))),
+    };
+    matches!(source, formats::squashfs::Error::Read { .. })
 }
 
 fn failed(action: &'static str, source: io::Error) -> Error {

@@ -24,6 +24,7 @@ fn options() -> Options {
             block_size: 4096,
             compression: Compression::Zstd(1),
             threads: NonZeroUsize::MIN,
+            earlier: None,
         },
         source_date_epoch: 1_700_000_000,
         salt: b"salt".to_vec(),

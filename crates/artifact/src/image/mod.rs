@@ -9,11 +9,11 @@ mod progress;
 mod tests;
 
 use std::collections::HashMap;
-use std::io::{Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 
-use formats::squashfs::{self, FileData, InodeId};
+use formats::squashfs::{self, FileData, InodeId, StoredBlock};
 use formats::verity;
-use source::tree::{self, NodeId, Tree};
+use source::tree::{self, Elsewhere, NodeId, Tree};
 
 pub use progress::{Progress, Step};
 use progress::{Report, Watched};
@@ -80,6 +80,18 @@ pub fn build<F: Read + Write + Seek + Send>(
     options: &Options,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<BuiltImage, Error> {
+    build_and_list(tree, out, options, &mut Nowhere, progress).map(|(image, _)| image)
+}
+
+/// The same, and where the image's blocks are if [`squashfs::Options::earlier`] asks for it. Layers
+/// whose contents are `elsewhere` are not read.
+pub fn build_and_list<F: Read + Write + Seek + Send>(
+    tree: &Tree,
+    out: &mut F,
+    options: &Options,
+    elsewhere: &mut dyn Elsewhere,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(BuiltImage, Vec<StoredBlock>), Error> {
     let threads = options.squashfs.threads;
     let mut out = verity::HashingWriter::new(out, &options.salt, threads)?;
     let (mut inodes, ids) = inodes(tree, options.source_date_epoch)?;
@@ -88,7 +100,7 @@ pub fn build<F: Read + Write + Seek + Send>(
     let contents = ids.keys().filter_map(|id| tree.node(*id).content());
     writer.expect(contents.map(|content| content.size));
     let mut report = Report::new(Step::Contents, tree.totals().bytes, progress);
-    tree.read_contents(&mut |node, size, content: &mut dyn Read| {
+    tree.read_contents_with(elsewhere, &mut |node, size, content: &mut dyn Read| {
         let mut content = Watched::new(content, &mut report);
         let added = writer.add_data(&mut content, size);
         let data = added.map_err(|source| Error::Content {
@@ -114,13 +126,27 @@ pub fn build<F: Read + Write + Seek + Send>(
         size,
     } = out.finish(written.size, options.uuid)?;
     report.finish();
-    Ok(BuiltImage {
+    let image = BuiltImage {
         size,
         data_size,
         hash_offset,
         salt: options.salt.clone(),
         root_hash,
-    })
+    };
+    Ok((image, written.blocks))
+}
+
+/// For a tree whose contents are where it says.
+pub(crate) struct Nowhere;
+
+impl Elsewhere for Nowhere {
+    fn has(&self, _: &[u8; 32], _: &mut dyn Iterator<Item = usize>) -> bool {
+        false
+    }
+
+    fn open(&mut self, _: &[u8; 32], _: usize) -> io::Result<Box<dyn Read + '_>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
 }
 
 /// Every path and its inode, contents still missing.

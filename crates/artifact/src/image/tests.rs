@@ -15,6 +15,7 @@ fn options(threads: usize) -> Options {
             block_size: 4096,
             compression: squashfs::Compression::Zstd(3),
             threads: NonZeroUsize::new(threads).unwrap(),
+            earlier: None,
         },
         source_date_epoch: EPOCH,
         salt: b"salt".to_vec(),

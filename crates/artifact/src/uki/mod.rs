@@ -145,15 +145,25 @@ pub fn digest(unsigned: &[u8]) -> Result<[u8; 32], Error> {
 
 /// Signs an image and verifies the result.
 pub fn sign(unsigned: Vec<u8>, signer: &dyn Signer) -> Result<Vec<u8>, Error> {
-    let message = authenticode::to_be_signed(&digest(&unsigned)?)?;
-    let signature = signer.sign(&message)?;
-    attach(unsigned, signer.certificate(), &signature)
+    let digest = digest(&unsigned)?;
+    let signature = signer.sign(&authenticode::to_be_signed(&digest)?)?;
+    store(unsigned, &digest, signer.certificate(), &signature)
 }
 
 /// Stores a signature that was made elsewhere over `to_be_signed` of [`digest`], and verifies
 /// the result.
 pub fn attach(unsigned: Vec<u8>, certificate: &[u8], signature: &[u8]) -> Result<Vec<u8>, Error> {
-    let pkcs7 = authenticode::assemble(certificate, &digest(&unsigned)?, signature)?;
+    let digest = digest(&unsigned)?;
+    store(unsigned, &digest, certificate, signature)
+}
+
+fn store(
+    unsigned: Vec<u8>,
+    digest: &[u8; 32],
+    certificate: &[u8],
+    signature: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let pkcs7 = authenticode::assemble(certificate, digest, signature)?;
     let mut image = unsigned;
     authenticode::append(&mut image, &pkcs7)?;
     verify_image(certificate, &image)?;

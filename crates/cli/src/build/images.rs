@@ -50,6 +50,7 @@ pub fn write(
     let (built, found) = built
         .with_context(|| format!("the image {file_name} cannot be made"))
         .input_code()?;
+    staging.flush(file);
     let root_hash = hex(&built.root_hash);
     staging.write(&esp::root_hash_file(stem), root_hash.as_bytes())?;
     let signature = keys.sign_detached(root_hash.as_bytes())?;

@@ -24,6 +24,7 @@ mod root;
 pub(crate) mod staging;
 mod supply;
 pub(crate) mod system;
+mod texts;
 mod toolbox;
 pub mod toolbox_image;
 pub(crate) mod work;

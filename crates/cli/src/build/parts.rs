@@ -81,7 +81,7 @@ pub fn settle(plan: &Plan, inputs: Inputs, work: &Work) -> anyhow::Result<Parts>
     }
     let mut systems = Vec::new();
     for (system, own) in plan.systems.iter().zip(inputs.systems) {
-        let settled = system.settle(own, &kernel, inputs.firmware.is_some(), progress);
+        let settled = system.settle(own, &kernel, inputs.firmware.is_some(), work);
         systems.push(system.named(settled)?);
     }
     Ok(Parts {

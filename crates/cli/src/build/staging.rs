@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use anyhow::{Context, bail};
 use media::disk::{FileOnSlot, Source};
@@ -24,6 +25,8 @@ pub struct Staging {
     names: Vec<String>,
     /// Names that a release can have.
     possible: Vec<String>,
+    /// Files on their way to the disk.
+    flushing: Vec<JoinHandle<io::Result<()>>>,
 }
 
 impl Staging {
@@ -76,6 +79,7 @@ impl Staging {
             corner,
             names: Vec::new(),
             possible,
+            flushing: Vec::new(),
         })
     }
 
@@ -107,6 +111,14 @@ impl Staging {
             .with_context(|| format!("{} cannot be written", self.out.join(name).display()))
     }
 
+    /// Starts bringing a large file to the disk, while the build goes on.
+    pub fn flush(&mut self, file: File) {
+        let thread = std::thread::Builder::new().name("flush".to_owned());
+        // Where there can be no more threads, publishing does it.
+        let flushing = thread.spawn(move || file.sync_data());
+        self.flushing.extend(flushing);
+    }
+
     /// A file that was written, as it goes on a boot partition at `path`.
     pub fn on_slot(&self, name: &str, path: &str) -> anyhow::Result<FileOnSlot> {
         let file = self.corner.path().join(name);
@@ -134,8 +146,15 @@ impl Staging {
 
     /// Puts everything in its place, after it has reached the disk. What an earlier release had
     /// and this one has not goes away.
-    pub fn publish(self) -> anyhow::Result<()> {
+    pub fn publish(mut self) -> anyhow::Result<()> {
+        let flushing = std::mem::take(&mut self.flushing);
         let finish = || -> io::Result<()> {
+            for thread in flushing {
+                // What a thread was told is not told again to who asks after it.
+                thread
+                    .join()
+                    .unwrap_or_else(|_| Err(io::Error::other("a thread stopped")))?;
+            }
             for name in &self.names {
                 File::open(self.corner.path().join(name))?.sync_all()?;
             }

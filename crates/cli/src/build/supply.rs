@@ -20,7 +20,7 @@ use super::debian::OpenArchive;
 use super::lock::Lock;
 use super::plan::Plan;
 use super::work::Work;
-use super::{recovery, toolbox};
+use super::{recovery, texts, toolbox};
 use crate::config::{Recovery, Source, SourceKind};
 use crate::exit::{Code, WithCode};
 use crate::progress::Step;
@@ -137,7 +137,8 @@ pub(super) fn merge(
     let mut taken = supply.taken.borrow_mut();
     let mut components = std::mem::take(&mut taken.components);
     let images = std::mem::take(&mut taken.images);
-    match inventory::installed(&tree) {
+    let looked = texts::at_hand(&tree, &inventory::databases(&tree), supply.work);
+    match inventory::installed(&looked) {
         Ok(installed) => components.extend(installed),
         Err(error) => step.note(
             "bill of materials",

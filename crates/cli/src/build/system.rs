@@ -9,10 +9,10 @@ use source::tree::Tree;
 use super::inputs::SystemInputs;
 use super::missing::{self, Look};
 use super::program::{self, Program};
-use super::{attributes, policy, root};
+use super::work::Work;
+use super::{attributes, policy, root, texts};
 use crate::config::{Config, Root};
 use crate::exit::WithCode;
-use crate::progress::Progress;
 
 /// A system as it is configured.
 #[derive(Clone, Debug)]
@@ -95,10 +95,10 @@ impl System {
         mut inputs: SystemInputs,
         kernel: &Kernel,
         firmware: bool,
-        progress: &Progress,
+        work: &Work,
     ) -> anyhow::Result<SystemParts> {
         let label = self.label();
-        let note = |words: &str| progress.say(&format!("  note: {words}"));
+        let note = |words: &str| work.progress.say(&format!("  note: {words}"));
         let of = |words: &str| match &self.name {
             None => note(words),
             Some(name) => note(&format!("{name}: {words}")),
@@ -115,9 +115,10 @@ impl System {
         if let Some(words) = attributes::note(label, &without) {
             note(&words);
         }
-        let program = program::settle(&self.root, &inputs.root, inputs.program.as_ref())?;
+        let looked = texts::at_hand(&inputs.root, texts::ACCOUNTS, work);
+        let program = program::settle(&self.root, &looked, inputs.program.as_ref())?;
         let look = Look {
-            tree: &inputs.root,
+            tree: &looked,
             program: &program,
             writable: self.root.mode == boot::Root::Overlay,
             command_line: &command_line,

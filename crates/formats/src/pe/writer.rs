@@ -204,32 +204,42 @@ pub fn add_sections(
 /// The PE checksum: all 16-bit words added with end-around carry, the field itself at
 /// `checksum_offset` left out, plus the file's length in bytes.
 pub fn checksum(file: &[u8], checksum_offset: usize) -> u32 {
-    let sum = |part: &[u8]| -> u64 {
-        part.chunks(2)
-            .map(|word| {
-                let high = word.get(1).copied().unwrap_or(0);
-                u64::from(word.first().copied().unwrap_or(0)) | u64::from(high) << 8
-            })
-            .sum()
+    let (before, rest) = file.split_at(checksum_offset.min(file.len()));
+    let after = rest.get(size_of::<u32>()..).unwrap_or_default();
+    // Where the field starts at an odd offset, which no linker does, the bytes behind it are on the
+    // other halves of their words.
+    let places = if checksum_offset.is_multiple_of(2) {
+        1
+    } else {
+        1 << 8
     };
-    let mut total = sum(file);
-    // The field starts at an even offset in every image that a linker makes; where it does not,
-    // its bytes are on the other halves of their words.
-    let field = file.get(checksum_offset..checksum_offset.saturating_add(4));
-    if let Some(field) = field {
-        let shifted: Vec<u8>;
-        let words = if checksum_offset.is_multiple_of(2) {
-            field
-        } else {
-            shifted = std::iter::once(0).chain(field.iter().copied()).collect();
-            &shifted
-        };
-        total -= sum(words);
+    let total = fold(sum(before) + sum(after) * places);
+    total.wrapping_add(file.len() as u32)
+}
+
+/// The sum of the 16-bit words, with end-around carry.
+///
+/// 2^16 leaves 1 when it is divided by 2^16 - 1: words of 32 bits have the same sum as their halves,
+/// and are twice as fast.
+fn sum(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<4>();
+    let words: u64 = words
+        .iter()
+        .map(|w| u64::from(u32::from_le_bytes(*w)))
+        .sum();
+    let mut last = [0; 4];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
     }
-    while total > 0xffff {
-        total = (total & 0xffff) + (total >> 16);
+    u64::from(fold(words) + fold(u32::from_le_bytes(last).into()))
+}
+
+/// Adds what does not fit into 16 bits to what does, until all does.
+fn fold(mut sum: u64) -> u32 {
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
     }
-    (total as u32).wrapping_add(file.len() as u32)
+    sum as u32
 }
 
 /// Computes the checksum of `file` and stores it.

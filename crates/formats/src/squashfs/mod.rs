@@ -23,7 +23,8 @@ mod tests;
 
 pub use compression::Compression;
 pub use dump::dump;
-pub use reader::{Blocks, DirEntry, Inode, Listing, Node, ReadError, Reader};
+pub use reader::{Blocks, Content, DirEntry, Inode, Listing, Node, ReadError, Reader};
 pub use writer::{
-    Attributes, Error, FileData, InodeId, Kind, Options, Tree, TreeError, Writer, Written,
+    Attributes, Earlier, Error, FileData, Form, InodeId, Kind, Options, StoredBlock, Tree,
+    TreeError, Writer, Written, content_hash,
 };

@@ -16,6 +16,7 @@ fn options(threads: usize) -> Options {
         block_size: BLOCK as u32,
         compression: Compression::Zstd(3),
         threads: NonZeroUsize::new(threads).unwrap(),
+        earlier: None,
     }
 }
 

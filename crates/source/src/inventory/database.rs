@@ -50,16 +50,27 @@ pub enum Error {
     },
 }
 
-/// The packages that the root's own databases list, sorted, each once. A root without any has none.
-pub fn installed(root: &Tree) -> Result<Vec<Component>, Error> {
-    let mut found = Vec::new();
-    let mut dpkg = vec![DPKG.to_owned()];
+/// The files that [`installed`] reads, where they are there.
+pub fn databases(root: &Tree) -> Vec<String> {
+    let mut paths = dpkg(root);
+    paths.extend(APK.map(str::to_owned));
+    paths
+}
+
+fn dpkg(root: &Tree) -> Vec<String> {
+    let mut paths = vec![DPKG.to_owned()];
     if let Ok(folder) = root.resolve(DPKG_FOLDER) {
         let files = root.children(&folder).map(|(name, _, _)| name);
         let files = files.filter(|name| !name.ends_with(b".md5sums"));
-        dpkg.extend(files.map(|name| format!("{DPKG_FOLDER}/{}", String::from_utf8_lossy(name))));
+        paths.extend(files.map(|name| format!("{DPKG_FOLDER}/{}", String::from_utf8_lossy(name))));
     }
-    for path in dpkg {
+    paths
+}
+
+/// The packages that the root's own databases list, sorted, each once. A root without any has none.
+pub fn installed(root: &Tree) -> Result<Vec<Component>, Error> {
+    let mut found = Vec::new();
+    for path in dpkg(root) {
         if let Some(bytes) = read(root, &path)? {
             add_dpkg(&bytes, &path, &mut found)?;
         }

@@ -12,7 +12,7 @@ use crate::alpine::Apk;
 use crate::alpine::fields::Fields;
 use crate::debian::{Deb, Stanza};
 
-pub use database::{Error, installed};
+pub use database::{Error, databases, installed};
 
 /// One package.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

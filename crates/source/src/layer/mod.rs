@@ -31,7 +31,7 @@ pub trait Layer: Send + Sync {
         None
     }
     /// A SHA-256 that says which bytes the stream has, before it is read: that of the file that it is
-    /// in. `None` where nothing was checked against one, or is as the stream is read.
+    /// in. `None` where the stream is not compared with one, then or when it is opened.
     fn digest(&self) -> Option<Digest> {
         None
     }

@@ -1,11 +1,15 @@
 //! Reading what is in the files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use lanes::Pieces;
+use rayon::prelude::*;
+
+use super::replay::ScannedLayer;
 use super::{Content, Error, Node, NodeId, Origin, PathProblem, Quoted, Tree};
 
 /// `O_NOFOLLOW | O_NONBLOCK`: neither follow a link nor wait for a pipe that took the file's
@@ -18,6 +22,16 @@ fn open_flags() -> i32 {
 /// The content does not have to be read to its end.
 pub type Visit<'a, E> = dyn FnMut(NodeId, u64, &mut dyn Read) -> Result<(), E> + 'a;
 
+/// Contents of layers that are somewhere else, too, where they are faster to read.
+pub trait Elsewhere {
+    /// Whether the contents of all these entries of the layer with this SHA-256 (of its uncompressed
+    /// stream) are there.
+    fn has(&self, layer: &[u8; 32], entries: &mut dyn Iterator<Item = usize>) -> bool;
+
+    /// The content of one of them.
+    fn open(&mut self, layer: &[u8; 32], entry: usize) -> io::Result<Box<dyn Read + '_>>;
+}
+
 impl Tree {
     /// Hands over every regular file's content exactly once (hard links once), in an order
     /// that depends on nothing but the tree: files in memory and of this machine first, by
@@ -28,25 +42,74 @@ impl Tree {
     /// the reader, as an [`io::Error`] that holds the [`Error`]; a file that ends early or
     /// goes on after its size is such an error.
     pub fn read_contents<E: From<Error>>(&self, visit: &mut Visit<'_, E>) -> Result<(), E> {
+        self.read_wanted(&self.wanted(), true, visit)
+    }
+
+    /// The same contents in the same order; layers whose contents are all in `elsewhere` are not
+    /// opened.
+    pub fn read_contents_with<E: From<Error>>(
+        &self,
+        elsewhere: &mut dyn Elsewhere,
+        visit: &mut Visit<'_, E>,
+    ) -> Result<(), E> {
+        let wanted = self.wanted();
+        self.read_here(&wanted, visit)?;
+        for (layer, entries) in wanted.layers(self) {
+            if !elsewhere.has(&layer.sha256, &mut entries.keys().copied()) {
+                layer.replay(entries, true, visit)?;
+                continue;
+            }
+            for (entry, nodes) in entries {
+                for (id, size) in nodes {
+                    let content = elsewhere.open(&layer.sha256, *entry);
+                    visit(*id, *size, &mut content.map_err(Error::Content)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Each content that is in a layer: the layer's SHA-256, the number of its entry, one of the
+    /// paths that have it.
+    pub fn in_layers(&self) -> impl Iterator<Item = ([u8; 32], usize, &[u8])> {
+        self.iter().filter_map(|(path, _, node)| {
+            let Origin::Layer { layer, entry } = node.content()?.origin else {
+                return None;
+            };
+            Some((self.layers.get(layer)?.sha256, entry, path))
+        })
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
         let mut wanted = Wanted::default();
         for (_, id, node) in self.iter() {
             if let Some(content) = node.content() {
                 wanted.add(id, content);
             }
         }
-        self.read_wanted(&wanted, true, visit)
+        wanted
     }
 
-    /// The same for the contents that are in files of this machine.
-    pub(super) fn read_files(&self, visit: &mut Visit<'_, Error>) -> Result<(), Error> {
-        let mut wanted = Wanted::default();
+    /// Hashes the contents that are in files of this machine, on all processors. Whichever thread is
+    /// first, of several errors it is that of the first path.
+    pub(super) fn hash_files(&self) -> Result<HashMap<NodeId, [u8; 32]>, Error> {
+        let mut files: Vec<(NodeId, &Path, u64)> = Vec::new();
+        let mut seen = BTreeSet::new();
         for (_, id, node) in self.iter() {
-            let content = node.content();
-            if let Some(content) = content.filter(|one| matches!(one.origin, Origin::File(_))) {
-                wanted.add(id, content);
+            if let Some(content) = node.content()
+                && let Origin::File(path) = &content.origin
+                && seen.insert(id)
+            {
+                files.push((id, path, content.size));
             }
         }
-        self.read_wanted(&wanted, true, visit)
+        let buffer = || vec![0; 1 << 17];
+        let hashes = files
+            .par_iter()
+            .map_init(buffer, |buffer, (id, path, size)| {
+                Ok((*id, hash_file(path, *size, buffer)?))
+            });
+        hashes.collect::<Vec<_>>().into_iter().collect()
     }
 
     /// Takes the contents of all files into memory. Layers are not needed from then on, and files
@@ -117,6 +180,18 @@ impl Tree {
         to_the_end: bool,
         visit: &mut Visit<'_, E>,
     ) -> Result<(), E> {
+        self.read_here(wanted, visit)?;
+        for (layer, entries) in wanted.layers(self) {
+            layer.replay(entries, to_the_end, visit)?;
+        }
+        Ok(())
+    }
+
+    fn read_here<E: From<Error>>(
+        &self,
+        wanted: &Wanted<'_>,
+        visit: &mut Visit<'_, E>,
+    ) -> Result<(), E> {
         for (id, content) in &wanted.here {
             match &content.origin {
                 Origin::Bytes(bytes) => visit(*id, content.size, &mut &bytes[..])?,
@@ -125,11 +200,6 @@ impl Tree {
                     visit(*id, content.size, &mut file)?;
                 }
                 Origin::Layer { .. } => {}
-            }
-        }
-        for (layer, entries) in &wanted.layers {
-            if let Some(layer) = self.layers.get(*layer) {
-                layer.replay(entries, to_the_end, visit)?;
             }
         }
         Ok(())
@@ -151,6 +221,20 @@ impl Error {
     }
 }
 
+/// The hash of a file of this machine.
+fn hash_file(path: &Path, size: u64, buffer: &mut [u8]) -> Result<[u8; 32], Error> {
+    let mut file = HostFile::open(path, size)?;
+    let mut hash = Pieces::new();
+    loop {
+        match file.read(buffer) {
+            Ok(0) => return Ok(hash.finish()),
+            Ok(read) => hash.update(buffer.get(..read).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::from_read(error)),
+        }
+    }
+}
+
 /// Which contents are asked for.
 #[derive(Default)]
 struct Wanted<'a> {
@@ -158,13 +242,21 @@ struct Wanted<'a> {
     here: Vec<(NodeId, &'a Content)>,
     /// For each layer: the number of an entry → the nodes with its content, and their size.
     layers: BTreeMap<usize, Entries>,
-    seen: std::collections::BTreeSet<NodeId>,
+    seen: BTreeSet<NodeId>,
 }
 
 /// The number of an entry → the nodes that have its content.
 pub(super) type Entries = BTreeMap<usize, Vec<(NodeId, u64)>>;
 
 impl<'a> Wanted<'a> {
+    fn layers<'b>(
+        &'b self,
+        tree: &'b Tree,
+    ) -> impl Iterator<Item = (&'b ScannedLayer, &'b Entries)> {
+        let layers = self.layers.iter();
+        layers.filter_map(|(layer, entries)| Some((&**tree.layers.get(*layer)?, entries)))
+    }
+
     fn add(&mut self, id: NodeId, content: &'a Content) {
         if !self.seen.insert(id) {
             return;

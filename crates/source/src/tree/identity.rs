@@ -5,7 +5,6 @@
 //! here.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::Read;
 
 use sha2::{Digest, Sha256};
 
@@ -41,14 +40,11 @@ impl Tree {
             }
         }
         let ranks: HashMap<usize, usize> = used.iter().copied().zip(0..).collect();
-        let mut contents: HashMap<NodeId, String> = HashMap::new();
-        self.read_files(&mut |id, _, reader: &mut dyn Read| {
-            let hash = crate::fetch::Digest::of_reader(reader);
-            let (digest, _) = hash.map_err(Error::from_read)?;
-            contents.insert(id, digest.to_string());
-            Ok(())
-        })?;
-        let on_this_machine = !contents.is_empty();
+        let files = self.hash_files()?;
+        let on_this_machine = !files.is_empty();
+        let hex = |hash: [u8; 32]| hash.map(|byte| format!("{byte:02x}")).concat();
+        let files = files.into_iter().map(|(id, hash)| (id, hex(hash)));
+        let mut contents: HashMap<NodeId, String> = files.collect();
         for (_, id, node) in self.iter() {
             let content = match node.content().map(|content| &content.origin) {
                 Some(Origin::Bytes(bytes)) => crate::fetch::Digest::of(bytes).to_string(),

@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-pub use contents::Visit;
+pub use contents::{Elsewhere, Visit};
 pub use error::{Error, PathProblem};
 pub use identity::Identity;
 pub use node::{Content, Kind, Metadata, Node, NodeId, Origin};

@@ -41,7 +41,10 @@ impl ScannedLayer {
         to_the_end: bool,
         visit: &mut Visit<'_, E>,
     ) -> Result<(), E> {
-        let mut archive = Archive::new(Hashing::new(open(&*self.layer)?));
+        let mut archive = Archive::new(match to_the_end {
+            true => Hashing::new(open(&*self.layer)?),
+            false => Hashing::idle(open(&*self.layer)?),
+        });
         let mut wanted = wanted.iter().peekable();
         while to_the_end || wanted.peek().is_some() {
             let next = archive.next_entry().map_err(|error| self.error(error))?;
@@ -127,12 +130,23 @@ pub(super) fn fingerprint(entry: &Entry) -> u64 {
 pub(super) struct Hashing<R> {
     input: R,
     hash: Sha256,
+    idle: bool,
 }
 
 impl<R: Read> Hashing<R> {
     pub(super) fn new(input: R) -> Self {
         let hash = Sha256::new();
-        Self { input, hash }
+        let idle = false;
+        Self { input, hash, idle }
+    }
+
+    /// Takes none: for what is not read to its end.
+    fn idle(input: R) -> Self {
+        let idle = true;
+        Self {
+            idle,
+            ..Self::new(input)
+        }
     }
 
     pub(super) fn sha256(self) -> [u8; 32] {
@@ -143,7 +157,9 @@ impl<R: Read> Hashing<R> {
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let n = self.input.read(into)?;
-        self.hash.update(into.get(..n).unwrap_or_default());
+        if !self.idle {
+            self.hash.update(into.get(..n).unwrap_or_default());
+        }
         Ok(n)
     }
 }

@@ -18,6 +18,7 @@ use super::format::{
     Compressor, MAGIC, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, Reference, SUPERBLOCK_SIZE, Superblock,
 };
 use blocks::{Cursor, MetadataBlock};
+pub use content::Content;
 pub use error::ReadError;
 
 /// Longest path that [`Reader::walk`] follows, in bytes.

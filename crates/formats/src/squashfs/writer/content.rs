@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use sha2::{Digest, Sha256};
 
 use super::data::{FileData, Run, Tail};
+use super::earlier::StoredBlock;
 use super::fragment::Open;
 use super::pipeline::Pipeline;
 use super::{Error, Options};
@@ -26,6 +27,8 @@ pub(super) struct Content<W> {
     pub(super) fragments: Vec<Fragment>,
     pub(super) block_size: usize,
     pub(super) pipeline: Pipeline<Target>,
+    /// Blocks that are in the image, where somebody keeps that.
+    pub(super) stored: Vec<StoredBlock>,
     /// Chain of the hashes of a run's first blocks → that run. The number of blocks in the whole
     /// run is part of the chain, so a run that matches to the last block is the same run.
     chains: HashMap<Hash, usize>,
@@ -51,8 +54,8 @@ impl<W: Read + Write + Seek> Content<W> {
             runs: Vec::new(),
             fragments: Vec::new(),
             block_size: options.block_size as usize,
-            pipeline: Pipeline::new(options.compression, options.block_size, options.threads)
-                .map_err(|source| Error::Compress { source })?,
+            pipeline: Pipeline::new(options).map_err(|source| Error::Compress { source })?,
+            stored: Vec::new(),
             chains: HashMap::new(),
             tails: HashMap::new(),
             expected: HashMap::new(),
@@ -254,6 +257,15 @@ impl<W: Read + Write + Seek> Content<W> {
             .and_then(|_| self.out.write_all(block.bytes()));
         written.map_err(|source| self.failed("writing a block", start, source))?;
         self.end += block.bytes().len() as u64;
+        if let Some((content, form)) = block.known {
+            self.stored.push(StoredBlock {
+                content,
+                form,
+                start,
+                // A block is at most 1 MiB.
+                size: block.bytes().len() as u32,
+            });
+        }
         match target {
             Target::Block { run, index } => {
                 if let Some(run) = self.runs.get_mut(run) {

@@ -9,6 +9,9 @@ use super::content::{Content, Hash, Target};
 use super::data::Tail;
 use crate::squashfs::format::Fragment;
 
+/// So many fragments go between two ends that tails chose: few are cut short, and few move.
+const RUN: usize = 8;
+
 /// A fragment that still has room.
 pub(super) struct Open {
     /// Its place in the fragment table.
@@ -48,10 +51,28 @@ impl<W: Read + Write + Seek> Content<W> {
             offset: open.bytes.len() as u32,
         };
         open.bytes.extend_from_slice(tail);
+        let full = self.ends_here(tail);
         if let Some(slot) = self.open.get_mut(slot) {
             *slot = Some(open);
         }
+        if full {
+            self.close_fragment(of_large)?;
+        }
         Ok(place)
+    }
+
+    /// Whether a fragment ends with this tail although it may have room for more.
+    ///
+    /// When a file changes its size, all that comes behind it moves to another place in its
+    /// fragment. Where the tails themselves say that a fragment ends, the next ones are what they
+    /// were, and an earlier image has them. That is once in [`RUN`] fragments' bytes.
+    fn ends_here(&self, tail: &[u8]) -> bool {
+        // Which bytes count matters little, as long as tails differ in them.
+        let ends = tail.first_chunk::<32>().zip(tail.last_chunk::<32>());
+        let (first, last) = ends.map_or((&[][..], tail), |(first, last)| (first, &last[..]));
+        let number = fnv(first.iter().chain(last), tail.len() as u64);
+        let run = (RUN * self.block_size) as u64;
+        number % run < tail.len() as u64
     }
 
     fn open_fragment(&mut self) -> Result<Open, Error> {
@@ -77,4 +98,11 @@ impl<W: Read + Write + Seek> Content<W> {
         let index = index as usize;
         self.submit(Target::Fragment { index }, bytes)
     }
+}
+
+/// Fowler, Noll and Vo's hash (FNV-1a) with 64 bits, and its upper half, which is mixed best.
+fn fnv<'a>(bytes: impl Iterator<Item = &'a u8>, start: u64) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+    let hash = start.to_le_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step);
+    bytes.fold(hash, step) >> 32
 }

@@ -7,6 +7,7 @@
 mod content;
 mod data;
 mod directory;
+mod earlier;
 mod error;
 mod fragment;
 mod inode;
@@ -18,6 +19,7 @@ mod xattr;
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use zerocopy::IntoBytes;
 
@@ -30,6 +32,7 @@ use super::format::{
 
 use content::Content;
 pub use data::FileData;
+pub use earlier::{Earlier, Form, StoredBlock, content_hash};
 pub use error::Error;
 use metadata::MetadataWriter;
 pub use tree::{Attributes, InodeId, Kind, Tree, TreeError};
@@ -43,6 +46,9 @@ pub struct Options {
     pub compression: Compression,
     /// How many threads compress. Each holds a compressor and a few blocks.
     pub threads: NonZeroUsize,
+    /// Who knows blocks that were compressed before; [`Written::blocks`] then says where this image
+    /// has its own.
+    pub earlier: Option<Arc<dyn Earlier>>,
 }
 
 impl Default for Options {
@@ -52,17 +58,20 @@ impl Default for Options {
             block_size: 128 << 10,
             compression: Compression::Zstd(Compression::ZSTD_LEVEL),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            earlier: None,
         }
     }
 }
 
-/// Sizes of a finished image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A finished image.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// What the filesystem itself takes, in bytes.
     pub bytes_used: u64,
     /// With padding: a multiple of 4096 bytes.
     pub size: u64,
+    /// Its blocks of files and fragments, if [`Options::earlier`] asked for them.
+    pub blocks: Vec<StoredBlock>,
 }
 
 /// Writes an image into `out`, from its byte 0 on.
@@ -206,7 +215,11 @@ impl<W: Read + Write + Seek> Writer<W> {
             offset: size,
             source,
         })?;
-        Ok(Written { bytes_used, size })
+        Ok(Written {
+            bytes_used,
+            size,
+            blocks: self.content.stored,
+        })
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Error> {

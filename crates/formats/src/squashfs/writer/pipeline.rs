@@ -6,12 +6,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::num::NonZeroUsize;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use sha2::{Digest, Sha256};
 
-use crate::squashfs::Compression;
+use super::Options;
+use super::content::Hash;
+use super::earlier::{Earlier, Form, content_hash};
 use crate::squashfs::compress::Packer;
 use crate::squashfs::format::DATA_UNCOMPRESSED;
 
@@ -29,9 +31,38 @@ pub(super) struct Block {
     raw: Vec<u8>,
     packed: Vec<u8>,
     shrunk: bool,
+    /// Hash of the content, and how it is stored: where somebody keeps that.
+    pub(super) known: Option<(Hash, Form)>,
 }
 
 impl Block {
+    fn new(
+        raw: Vec<u8>,
+        mut packed: Vec<u8>,
+        packer: &mut Packer,
+        earlier: Option<&dyn Earlier>,
+    ) -> io::Result<Self> {
+        let mut shrink = |packed: &mut Vec<u8>| packer.shrink(&raw, packed);
+        let (shrunk, known) = match earlier {
+            None => (shrink(&mut packed)?, None),
+            Some(earlier) => {
+                let content = content_hash(&raw);
+                let form = match earlier.find(&content, &mut packed) {
+                    Some(form) => form,
+                    None if shrink(&mut packed)? => Form::Packed(Sha256::digest(&packed).into()),
+                    None => Form::Raw,
+                };
+                (form != Form::Raw, Some((content, form)))
+            }
+        };
+        Ok(Self {
+            raw,
+            packed,
+            shrunk,
+            known,
+        })
+    }
+
     pub(super) fn bytes(&self) -> &[u8] {
         if self.shrunk { &self.packed } else { &self.raw }
     }
@@ -58,30 +89,19 @@ pub(super) struct Pipeline<T> {
 }
 
 impl<T> Pipeline<T> {
-    pub(super) fn new(
-        compression: Compression,
-        block_size: u32,
-        threads: NonZeroUsize,
-    ) -> io::Result<Self> {
-        let limit = threads.get().saturating_mul(DEPTH);
+    pub(super) fn new(options: &Options) -> io::Result<Self> {
+        let threads = options.threads.get();
+        let limit = threads.saturating_mul(DEPTH);
         let (jobs, queue) = bounded::<Job>(limit);
         let mut workers = Vec::new();
-        for _ in 0..threads.get() {
+        for _ in 0..threads {
             let queue = queue.clone();
-            let mut packer = Packer::new(compression, block_size)?;
+            let mut packer = Packer::new(options.compression, options.block_size)?;
+            let earlier = options.earlier.clone();
             let worker = std::thread::Builder::new().name("squashfs".to_owned());
             workers.push(worker.spawn(move || {
-                for Job {
-                    raw,
-                    mut packed,
-                    done,
-                } in queue
-                {
-                    let block = packer.shrink(&raw, &mut packed).map(|shrunk| Block {
-                        raw,
-                        packed,
-                        shrunk,
-                    });
+                for Job { raw, packed, done } in queue {
+                    let block = Block::new(raw, packed, &mut packer, earlier.as_deref());
                     // Nobody waits any more when the writer was dropped.
                     let _ = done.send(block);
                 }
