@@ -3,9 +3,10 @@
 
 use std::fs::File;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
-use formats::verity::{Superblock, append_to_file, processors, verify};
+use formats::verity::{Superblock, append_reading, processors, verify};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -28,7 +29,9 @@ fn measure(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let (salt, uuid) = ([7; 32], [7; 16]);
     let start = Instant::now();
-    let built = append_to_file(file, size, &salt, uuid, threads)?;
+    let reader = file.try_clone()?;
+    let read = |bytes: &mut [u8], offset| reader.read_exact_at(bytes, offset);
+    let built = append_reading(file, read, size, &salt, uuid, threads)?;
     say("built", size, start);
     let superblock = Superblock {
         uuid,

@@ -178,7 +178,8 @@ mod tests {
         let (mut with, mut without) =
             (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
         let cached = image::build(Some(store), tree, &mut with, &options(), &mut |_| {}).unwrap();
-        assert!(!cached.found && cached.not_kept.is_none());
+        assert!(!cached.found);
+        cached.keeping.unwrap().run().unwrap();
         let image = build(tree, &mut without, &options(), &mut |_| {}).unwrap();
         assert_eq!(cached.image, image);
         let read = |file: &File| {

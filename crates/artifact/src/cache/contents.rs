@@ -5,15 +5,14 @@
 //! layer. An image is checked as a whole before anything of it is believed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
+use std::io::{self, Read};
 
 use formats::squashfs::{self, Inode, ReadError, Reader};
 use source::tree::{Elsewhere, Tree};
 
 use super::blocks::newest;
 use super::entry::Found;
+use super::part::Part;
 use super::{Error, Key, Store};
 
 /// A layer, by the SHA-256 of its uncompressed stream.
@@ -62,13 +61,7 @@ impl Contents {
     fn add(&mut self, image: Found, paths: &HashMap<&[u8], (Layer, usize)>) -> Option<()> {
         image.holds().then_some(())?;
         let (file, start) = image.into_file();
-        let position = 0;
-        let mut reader = Reader::open(Part {
-            file,
-            start,
-            position,
-        })
-        .ok()?;
+        let mut reader = Reader::open(Part::new(file, start)).ok()?;
         let mut places = Vec::new();
         let walked = reader.walk::<ReadError>(|_, path, inode| {
             if let Some(entry) = paths.get(path) {
@@ -99,8 +92,13 @@ impl Elsewhere for Contents {
     }
 }
 
-/// Keeps what an image has of its tree's layers.
-pub(super) fn keep(store: &Store, image: &Key, tree: &Tree) -> Result<(), Error> {
+/// Keeps the list of what an image has of its tree's layers.
+pub(super) fn keep(store: &Store, image: &Key, mut list: &[u8]) -> Result<(), Error> {
+    store.put(&list_of(store, image), &mut list)
+}
+
+/// What a tree's image has of its layers.
+pub(super) fn list(tree: &Tree) -> Vec<u8> {
     let mut list = Vec::new();
     for (layer, paths) in by_layer(tree) {
         list.extend_from_slice(&layer);
@@ -111,7 +109,7 @@ pub(super) fn keep(store: &Store, image: &Key, tree: &Tree) -> Result<(), Error>
             list.extend_from_slice(&path);
         }
     }
-    store.put(&list_of(store, image), &mut &list[..])
+    list
 }
 
 fn list_of(store: &Store, image: &Key) -> Key {
@@ -150,42 +148,11 @@ fn number(list: &mut &[u8]) -> Option<usize> {
     usize::try_from(u64::from_le_bytes(*number)).ok()
 }
 
-/// A file from some byte on.
-struct Part {
-    file: File,
-    start: u64,
-    position: u64,
-}
-
-impl Read for Part {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self
-            .file
-            .read_at(into, self.start.saturating_add(self.position))?;
-        self.position += read as u64;
-        Ok(read)
-    }
-}
-
-impl Seek for Part {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let position = match to {
-            SeekFrom::Start(position) => Some(position),
-            SeekFrom::Current(by) => self.position.checked_add_signed(by),
-            SeekFrom::End(by) => {
-                let size = self.file.metadata()?.len().checked_sub(self.start);
-                size.and_then(|size| size.checked_add_signed(by))
-            }
-        };
-        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.position)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, File};
     use std::num::NonZeroUsize;
+    use std::os::unix::fs::FileExt;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -264,7 +231,8 @@ mod tests {
         let before = layers[0].opened.load(Ordering::Relaxed);
         let mut with = tempfile::tempfile().unwrap();
         let cached = image::build(Some(store), &tree, &mut with, &options, &mut |_| {}).unwrap();
-        assert!(!cached.found && cached.not_kept.is_none());
+        assert!(!cached.found);
+        cached.keeping.unwrap().run().unwrap();
         let times = layers[0].opened.load(Ordering::Relaxed) - before;
         let mut without = tempfile::tempfile().unwrap();
         assert_eq!(
@@ -325,14 +293,10 @@ mod tests {
 
     #[test]
     fn lists_are_read_as_they_are_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = store(&folder);
         let mut tree = Tree::new();
         tree.add_layer(layer(BASE)).unwrap();
         tree.add_file("memory", *b"x", 0o644).unwrap();
-        let image = store.key("image", &[]);
-        keep(&store, &image, &tree).unwrap();
-        let list = store.get(&list_of(&store, &image)).unwrap();
+        let list = list(&tree);
         let parsed = parse(&list).unwrap();
         assert_eq!(parsed, by_layer(&tree));
         assert_eq!(parsed.values().map(BTreeMap::len).sum::<usize>(), 4);

@@ -6,19 +6,51 @@ use std::sync::Arc;
 
 use super::blocks::{self, Known};
 use super::contents::{self, Contents};
+use super::part::Part;
 use super::{Key, Store};
 use crate::image::{self, BuiltImage, Error, Nowhere, Options, Progress, Step};
+use formats::squashfs::{self, StoredBlock};
 use source::tree::Tree;
 
-/// An image, and what came of keeping it.
+/// An image, and what is left to do to keep it.
 #[derive(Debug)]
 pub struct Cached {
     /// What was built, or found.
     pub image: BuiltImage,
     /// Whether it was found.
     pub found: bool,
-    /// Why it was not kept, when it was to be.
-    pub not_kept: Option<super::Error>,
+    /// A new one, to be kept: any thread may do that meanwhile.
+    pub keeping: Option<Keeping>,
+}
+
+/// A new image that is not kept yet.
+#[derive(Debug)]
+pub struct Keeping {
+    store: Store,
+    key: Key,
+    /// Read from its own places: whoever built it has the same file.
+    file: Part,
+    image: BuiltImage,
+    parameters: squashfs::Options,
+    contents: Vec<u8>,
+    blocks: Vec<StoredBlock>,
+}
+
+impl Keeping {
+    /// Keeps it. The file must not be changed until then.
+    pub fn run(self) -> Result<(), super::Error> {
+        let store = &self.store;
+        let facts = [
+            &self.image.data_size.to_le_bytes()[..],
+            &self.image.hash_offset.to_le_bytes(),
+            &self.image.root_hash,
+        ]
+        .concat();
+        let mut entry = self.file.take(self.image.size).chain(&facts[..]);
+        store.put(&self.key, &mut entry)?;
+        contents::keep(store, &self.key, &self.contents)?;
+        blocks::keep(store, &self.key, &self.parameters, &self.blocks)
+    }
 }
 
 /// Size of what stands behind an image in an entry, in bytes: `data_size`, `hash_offset`, root hash.
@@ -33,10 +65,10 @@ pub fn build(
     options: &Options,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Cached, Error> {
-    let built = |image, found, not_kept| Cached {
+    let built = |image, found, keeping| Cached {
         image,
         found,
-        not_kept,
+        keeping,
     };
     let Some(store) = store else {
         let image = image::build(tree, out, options, progress)?;
@@ -63,10 +95,17 @@ pub fn build(
     if identity.on_this_machine && tree.identity()? != identity {
         return Ok(built(image, false, None));
     }
-    let kept = keep(store, &key, out, &image)
-        .and_then(|()| contents::keep(store, &key, tree))
-        .and_then(|()| blocks::keep(store, &key, &options.squashfs, &blocks));
-    Ok(built(image, false, kept.err()))
+    let keeping = out.try_clone().map(|file| Keeping {
+        store: store.clone(),
+        key,
+        file: Part::new(file, 0),
+        image: image.clone(),
+        parameters: options.squashfs,
+        contents: contents::list(tree),
+        blocks,
+    });
+    // Without another handle it is not kept, which is no reason to fail.
+    Ok(built(image, false, keeping.ok()))
 }
 
 /// Everything that decides an image's bytes, but for the program itself. Threads do not.
@@ -127,18 +166,6 @@ fn copy(
         empty(out)?;
     }
     Ok(image)
-}
-
-fn keep(store: &Store, key: &Key, out: &mut File, image: &BuiltImage) -> Result<(), super::Error> {
-    let facts = [
-        &image.data_size.to_le_bytes()[..],
-        &image.hash_offset.to_le_bytes(),
-        &image.root_hash,
-    ]
-    .concat();
-    out.rewind()
-        .map_err(super::Error::io("read back an image for", &store.folder))?;
-    store.put(key, &mut out.take(image.size).chain(&facts[..]))
 }
 
 fn empty(out: &mut File) -> Result<(), Error> {

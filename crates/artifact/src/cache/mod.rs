@@ -17,6 +17,7 @@ mod entry;
 pub mod files;
 pub mod image;
 mod layer;
+mod part;
 #[cfg(test)]
 mod tests;
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 
 use anyhow::Context;
 use formats::squashfs::Reader;
@@ -36,7 +37,9 @@ pub fn append(options: &args::ImageHash, json: bool, quiet: bool) -> anyhow::Res
     cut(&mut file, data_size, path)?;
     let salt = salt(&seed);
     let uuid = guid_from(&seed, "image").to_bytes();
-    let built = verity::append_to_file(&file, data_size, &salt, uuid, verity::processors())
+    let read = |bytes: &mut [u8], offset| file.read_exact_at(bytes, offset);
+    let threads = verity::processors();
+    let built = verity::append_reading(&mut &file, read, data_size, &salt, uuid, threads)
         .map_err(anyhow::Error::from);
     let built = match built.and_then(|built| Ok((file.sync_all()?, built).1)) {
         Ok(built) => built,

@@ -1,9 +1,8 @@
 //! The few files of a root that a build looks into: read at once, and kept.
 
-use source::tree::{Node, Origin, Tree};
+use source::tree::{Node, Tree};
 
 use super::work::Work;
-use crate::exit::WithCode;
 
 /// What says who can log in, and where.
 pub const ACCOUNTS: &[&str] = &["etc/group", "etc/inittab", "etc/passwd", "etc/shadow"];
@@ -15,30 +14,40 @@ const MOST: u64 = 64 << 20;
 /// start every time. What cannot be read is left as it is, for whoever needs it to find out.
 pub fn at_hand<P: AsRef<str>>(tree: &Tree, paths: &[P], work: &Work) -> Tree {
     let mut at_hand = tree.clone();
-    let real = |path: &P| {
-        let path = path.as_ref();
-        let real = tree.resolve(path).ok()?;
-        let content = tree.get(&real)?.content()?;
-        let far = matches!(content.origin, Origin::Layer { .. }) && content.size <= MOST;
-        far.then(|| (path.to_owned(), real))
-    };
-    let real: Vec<_> = paths.iter().filter_map(real).collect();
-    if real.is_empty() {
-        return at_hand;
-    }
-    let names: Vec<&[u8]> = real.iter().map(|(path, _)| path.as_bytes()).collect();
-    let files = work.files(("texts", &names), tree, || {
-        let contents = tree.read_many(real.iter().map(|(_, real)| real), MOST);
-        let names = real.iter().map(|(path, _)| path.clone());
-        Ok(names.zip(contents.input_code()?).collect())
-    });
-    let Ok(mut files) = files else {
-        return at_hand;
-    };
-    for (path, real) in real {
-        if let (Some(node), Some(bytes)) = (at_hand.get_mut(&real), files.remove(&path)) {
-            *node = Node::file(node.metadata.clone(), bytes);
+    let mut unknown = Vec::new();
+    for path in paths.iter().map(P::as_ref) {
+        let Ok(real) = tree.resolve(path) else {
+            continue;
+        };
+        let Some(node) = tree.get(&real) else {
+            continue;
+        };
+        let small = node.content().is_some_and(|content| content.size <= MOST);
+        let kept = small && tree.is_compared(node);
+        let Some((layer, entry)) = tree.in_layer(node).filter(|_| kept) else {
+            continue;
+        };
+        let entry = (entry as u64).to_le_bytes();
+        match work
+            .kept()
+            .and_then(|kept| kept.find("text", &[&layer, &entry]))
+        {
+            Some(text) => put(&mut at_hand, &real, text),
+            None => unknown.push((real, layer, entry)),
         }
     }
+    let texts = tree.read_many(unknown.iter().map(|(real, ..)| real), MOST);
+    for ((real, layer, entry), text) in unknown.into_iter().zip(texts.unwrap_or_default()) {
+        if let Some(kept) = work.kept() {
+            kept.keep("text", &[&layer, &entry], &text);
+        }
+        put(&mut at_hand, &real, text);
+    }
     at_hand
+}
+
+fn put(tree: &mut Tree, path: &[u8], text: Vec<u8>) {
+    if let Some(node) = tree.get_mut(path) {
+        *node = Node::file(node.metadata.clone(), text);
+    }
 }

@@ -2,8 +2,10 @@
 //!
 //! A build without it gives the same bytes, and none fails because something cannot be kept.
 
+use std::cell::RefCell;
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use anyhow::Context;
 use artifact::cache::files::{self, Files};
@@ -21,6 +23,10 @@ use crate::progress::Progress;
 /// What takes the place of a build's longest steps.
 pub struct Work<'a> {
     store: Option<Store>,
+    /// Images that are being kept while the build goes on.
+    keeping: RefCell<Vec<JoinHandle<Result<(), cache::Error>>>>,
+    /// One at a time: each adds itself to a list.
+    turn: Arc<Mutex<()>>,
     /// Where steps are shown.
     pub progress: &'a Progress,
 }
@@ -34,6 +40,8 @@ impl<'a> Work<'a> {
         });
         let mut work = Self {
             store: None,
+            keeping: RefCell::default(),
+            turn: Arc::default(),
             progress,
         };
         match store {
@@ -53,8 +61,15 @@ impl<'a> Work<'a> {
         progress: &mut dyn FnMut(image::Progress),
     ) -> Result<(BuiltImage, bool), image::Error> {
         let cached = cache::image::build(self.store.as_ref(), tree, file, options, progress)?;
-        if let Some(error) = cached.not_kept {
-            self.note(&error.into());
+        if let Some(keeping) = cached.keeping {
+            let thread = std::thread::Builder::new().name("keep".to_owned());
+            // Where there can be no more threads, it is not kept.
+            let turn = self.turn.clone();
+            let thread = thread.spawn(move || {
+                let _turn = turn.lock();
+                keeping.run()
+            });
+            self.keeping.borrow_mut().extend(thread);
         }
         Ok((cached.image, cached.found))
     }
@@ -96,17 +111,34 @@ impl<'a> Work<'a> {
         Ok(made)
     }
 
-    /// Takes away what is too much. Called once, when a build has ended well.
+    /// Ends what is being kept, and takes away what is too much. Called once, when a build has ended
+    /// well.
     pub fn tidy(&self) {
+        self.end_keeping();
         let tidied = self.store.as_ref().map(Store::tidy);
         if let Some(Err(error)) = tidied {
             self.note(&error.into());
         }
     }
 
+    fn end_keeping(&self) {
+        for thread in self.keeping.take() {
+            if let Ok(Err(error)) = thread.join() {
+                self.note(&error.into());
+            }
+        }
+    }
+
     fn note(&self, error: &anyhow::Error) {
         let line = format!("  note: nothing is kept for the next build: {error:#}");
         self.progress.say(&line);
+    }
+}
+
+impl Drop for Work<'_> {
+    /// A build that fails later need not make its images again.
+    fn drop(&mut self) {
+        self.end_keeping();
     }
 }
 

@@ -25,7 +25,9 @@ mod writer;
 #[cfg(feature = "build")]
 pub use hashing::processors;
 #[cfg(feature = "build")]
-pub use tree::{Built, Tree, TreeBuilder, append, append_to_file};
+pub use reading::ReadAt;
+#[cfg(feature = "build")]
+pub use tree::{Built, Tree, TreeBuilder, append, append_reading};
 #[cfg(feature = "build")]
 pub use verify::{Block, Finding, survey, verify};
 #[cfg(feature = "build")]

@@ -39,8 +39,8 @@ impl<'a> Rest<'a> {
     }
 }
 
-/// Reads exactly so many bytes from an offset on.
-pub(super) trait ReadAt: Fn(&mut [u8], u64) -> io::Result<()> + Sync {}
+/// Fills bytes from an offset on: `|bytes, offset| file.read_exact_at(bytes, offset)`.
+pub trait ReadAt: Fn(&mut [u8], u64) -> io::Result<()> + Sync {}
 
 impl<F: Fn(&mut [u8], u64) -> io::Result<()> + Sync> ReadAt for F {}
 

@@ -1,9 +1,7 @@
 //! Builds a hash tree.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::num::NonZeroUsize;
-use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, PoisonError};
 
 use super::format::{BLOCK_SIZE, Error, HASH_SIZE, MAX_SALT, Superblock};
@@ -158,17 +156,18 @@ pub fn append<F: Read + Write + Seek + Send>(
     store(file, &tree, salt, uuid)
 }
 
-/// What [`append`] does, and its threads need not wait for each other to read.
-pub fn append_to_file(
-    mut file: &File,
+/// What [`append`] does, for a file that several threads can read at once: `read` fills its bytes from
+/// an offset on.
+pub fn append_reading<F: Write + Seek>(
+    file: &mut F,
+    read: impl ReadAt,
     data_size: u64,
     salt: &[u8],
     uuid: [u8; 16],
     threads: NonZeroUsize,
 ) -> Result<Built, Error> {
-    let read = |bytes: &mut [u8], offset| file.read_exact_at(bytes, offset);
     let tree = build(read, data_size, salt, threads)?;
-    store(&mut file, &tree, salt, uuid)
+    store(file, &tree, salt, uuid)
 }
 
 fn build(

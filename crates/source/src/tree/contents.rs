@@ -69,15 +69,32 @@ impl Tree {
         Ok(())
     }
 
-    /// Each content that is in a layer: the layer's SHA-256, the number of its entry, one of the
-    /// paths that have it.
+    /// Each path whose content is in a layer, with the layer's SHA-256 and the number of its entry.
     pub fn in_layers(&self) -> impl Iterator<Item = ([u8; 32], usize, &[u8])> {
         self.iter().filter_map(|(path, _, node)| {
-            let Origin::Layer { layer, entry } = node.content()?.origin else {
-                return None;
-            };
-            Some((self.layers.get(layer)?.sha256, entry, path))
+            let (layer, entry) = self.in_layer(node)?;
+            Some((layer, entry, path))
         })
+    }
+
+    /// The same for one of the tree's nodes.
+    pub fn in_layer(&self, node: &Node) -> Option<([u8; 32], usize)> {
+        match node.content()?.origin {
+            Origin::Layer { layer, entry } => Some((self.layers.get(layer)?.sha256, entry)),
+            _ => None,
+        }
+    }
+
+    /// Whether the node's content is in a layer that is compared with a digest before anything of it
+    /// is read: whatever was read of it is what the layer's SHA-256 says.
+    pub fn is_compared(&self, node: &Node) -> bool {
+        match node.content().map(|content| &content.origin) {
+            Some(Origin::Layer { layer, .. }) => {
+                let layer = self.layers.get(*layer);
+                layer.is_some_and(|layer| layer.layer.digest().is_some())
+            }
+            _ => false,
+        }
     }
 
     fn wanted(&self) -> Wanted<'_> {

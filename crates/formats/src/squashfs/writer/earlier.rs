@@ -120,7 +120,11 @@ mod tests {
         let file = |number: usize| {
             let size = number * 7919 % (3 * BLOCK);
             let text = (0..).flat_map(|line: usize| {
-                format!("{} {line}\n", number.wrapping_mul(line + 77) % 1009).into_bytes()
+                format!(
+                    "{number} {} {line}\n",
+                    number.wrapping_mul(line + 77) % 1009
+                )
+                .into_bytes()
             });
             text.take(size).collect()
         };
@@ -146,6 +150,22 @@ mod tests {
         );
         assert!(changed.blocks.len() > 2000);
         assert_eq!(changed.bytes, image(&files, None).bytes);
+    }
+
+    #[test]
+    fn small_files_stay_where_they_were() {
+        let mut files: Vec<Vec<u8>> = (files(20_000).into_iter())
+            .map(|content| content.into_iter().take(200).collect())
+            .collect();
+        let first = kept(&files);
+        files[3000].extend([b'!'; 1500]);
+        let changed = image(&files, Some(first.clone()));
+        let (unknown, all) = (first.unknown.load(Ordering::Relaxed), changed.blocks.len());
+        // Without tails that end a fragment it would be most: all are of one size, or nearly.
+        assert!(
+            (1..100).contains(&unknown) && all > 600,
+            "{unknown} of {all}"
+        );
     }
 
     #[test]

@@ -10,7 +10,10 @@ use super::data::Tail;
 use crate::squashfs::format::Fragment;
 
 /// So many fragments go between two ends that tails chose: few are cut short, and few move.
-const RUN: usize = 8;
+const RUN: usize = 16;
+
+/// A fragment has room for so many of the largest tails that can end it.
+const SMALL: usize = 16;
 
 /// A fragment that still has room.
 pub(super) struct Open {
@@ -65,8 +68,12 @@ impl<W: Read + Write + Seek> Content<W> {
     ///
     /// When a file changes its size, all that comes behind it moves to another place in its
     /// fragment. Where the tails themselves say that a fragment ends, the next ones are what they
-    /// were, and an earlier image has them. That is once in [`RUN`] fragments' bytes.
+    /// were, and an earlier image has them. That is once in [`RUN`] fragments' bytes. Fragments of
+    /// large tails soon end alike by themselves.
     fn ends_here(&self, tail: &[u8]) -> bool {
+        if tail.len() > self.block_size / SMALL {
+            return false;
+        }
         // Which bytes count matters little, as long as tails differ in them.
         let ends = tail.first_chunk::<32>().zip(tail.last_chunk::<32>());
         let (first, last) = ends.map_or((&[][..], tail), |(first, last)| (first, &last[..]));
