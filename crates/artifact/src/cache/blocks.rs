@@ -132,33 +132,18 @@ fn parse(list: &[u8]) -> Option<Vec<StoredBlock>> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::num::NonZeroUsize;
 
     use formats::squashfs::{Compression, content_hash};
     use source::tree::Tree;
 
-    use super::super::image;
+    use super::super::image::key;
+    use super::super::tests::{image, options};
     use super::*;
-    use crate::image::{Options, build};
 
     const BLOCK: usize = 4096;
 
     fn store(folder: &tempfile::TempDir) -> Store {
         Store::open(folder.path(), 1 << 24, [7; 32]).unwrap()
-    }
-
-    fn options() -> Options {
-        Options {
-            squashfs: squashfs::Options {
-                block_size: BLOCK as u32,
-                compression: Compression::Zstd(1),
-                threads: NonZeroUsize::MIN,
-                earlier: None,
-            },
-            source_date_epoch: 1_700_000_000,
-            salt: b"salt".to_vec(),
-            uuid: [7; 16],
-        }
     }
 
     fn text(seed: usize) -> Vec<u8> {
@@ -173,21 +158,11 @@ mod tests {
         tree
     }
 
-    /// The image of a tree: built with a store, and the same without one.
-    fn built(store: &Store, tree: &Tree) {
-        let (mut with, mut without) =
-            (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
-        let cached = image::build(Some(store), tree, &mut with, &options(), &mut |_| {}).unwrap();
-        assert!(!cached.found);
-        cached.keeping.unwrap().run().unwrap();
-        let image = build(tree, &mut without, &options(), &mut |_| {}).unwrap();
-        assert_eq!(cached.image, image);
-        let read = |file: &File| {
-            let mut bytes = vec![0; image.size as usize];
-            file.read_exact_at(&mut bytes, 0).unwrap();
-            bytes
-        };
-        assert!(read(&with) == read(&without));
+    /// Builds an image that the store does not have; without a store it is the same.
+    fn build(store: &Store, tree: &Tree) {
+        let (built, found) = image(Some(store), tree, &options());
+        assert!(!found);
+        assert!(image(None, tree, &options()).0 == built);
     }
 
     /// Whether the block is known, and can be read.
@@ -206,11 +181,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder);
         assert!(!knows(&store, &text(31)[..BLOCK]));
-        built(&store, &tree(&text(37)));
+        build(&store, &tree(&text(37)));
         assert!(knows(&store, &text(31)[BLOCK..2 * BLOCK]));
         assert!(!knows(&store, &text(41)[..BLOCK]));
         // Of both images, whichever was built last.
-        built(&store, &tree(&text(41)));
+        build(&store, &tree(&text(41)));
         for seed in [31, 37, 41] {
             assert!(knows(&store, &text(seed)[..BLOCK]), "{seed}");
         }
@@ -226,9 +201,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder);
         let first = tree(&text(37));
-        built(&store, &first);
+        build(&store, &first);
         let identity = first.identity().unwrap().sha256;
-        let key = image::key(&store, &identity, &options());
+        let key = key(&store, &identity, &options());
         let (_, start) = store.find(&key).unwrap().into_file();
         let path = store.path(&key);
         let mut bytes = fs::read(&path).unwrap();
@@ -239,10 +214,10 @@ mod tests {
         }
         fs::write(&path, &bytes).unwrap();
         assert!(!knows(&store, &text(31)[..BLOCK]));
-        built(&store, &tree(&text(41)));
+        build(&store, &tree(&text(41)));
         // An image that is shorter than its list says.
         fs::write(&path, &bytes[..start as usize]).unwrap();
-        built(&store, &tree(&text(43)));
+        build(&store, &tree(&text(43)));
     }
 
     #[test]
@@ -250,7 +225,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder);
         for seed in 0..=NEWEST {
-            built(&store, &tree(&text(100 + seed)));
+            build(&store, &tree(&text(100 + seed)));
         }
         assert_eq!(newest(&store, &options().squashfs).len(), NEWEST);
         assert!(!knows(&store, &text(100)[..BLOCK]));

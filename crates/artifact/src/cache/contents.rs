@@ -150,18 +150,14 @@ fn number(list: &mut &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
-    use std::num::NonZeroUsize;
-    use std::os::unix::fs::FileExt;
+    use std::fs;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use formats::squashfs::Compression;
     use source::layer::{LayerKind, TarBytes};
 
-    use super::super::image;
+    use super::super::tests::{image, options};
     use super::*;
-    use crate::image::{Options, build};
 
     /// A layer that counts how often it is opened.
     struct Counted {
@@ -217,34 +213,11 @@ mod tests {
             tree.add_layer(layer.clone()).unwrap();
         }
         tree.link("a", "linked").unwrap();
-        let options = Options {
-            squashfs: squashfs::Options {
-                block_size: 4096,
-                compression: Compression::Zstd(1),
-                threads: NonZeroUsize::MIN,
-                earlier: None,
-            },
-            source_date_epoch: 1_700_000_000,
-            salt: b"salt".to_vec(),
-            uuid: [7; 16],
-        };
         let before = layers[0].opened.load(Ordering::Relaxed);
-        let mut with = tempfile::tempfile().unwrap();
-        let cached = image::build(Some(store), &tree, &mut with, &options, &mut |_| {}).unwrap();
-        assert!(!cached.found);
-        cached.keeping.unwrap().run().unwrap();
+        let (built, found) = image(Some(store), &tree, &options());
+        assert!(!found);
         let times = layers[0].opened.load(Ordering::Relaxed) - before;
-        let mut without = tempfile::tempfile().unwrap();
-        assert_eq!(
-            build(&tree, &mut without, &options, &mut |_| {}).unwrap(),
-            cached.image
-        );
-        let read = |file: &File| {
-            let mut bytes = vec![0; cached.image.size as usize];
-            file.read_exact_at(&mut bytes, 0).unwrap();
-            bytes
-        };
-        assert!(read(&with) == read(&without));
+        assert!(image(None, &tree, &options()).0 == built);
         times
     }
 

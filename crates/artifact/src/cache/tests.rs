@@ -18,7 +18,7 @@ fn store(folder: &Path, limit: u64) -> Store {
     Store::open(folder, limit, MAKER).unwrap()
 }
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     Options {
         squashfs: squashfs::Options {
             block_size: 4096,
@@ -41,7 +41,11 @@ fn tree() -> Tree {
 }
 
 /// An image's bytes, what is said of it, and whether it was found.
-fn image(store: Option<&Store>, tree: &Tree, options: &Options) -> ((Vec<u8>, BuiltImage), bool) {
+pub(super) fn image(
+    store: Option<&Store>,
+    tree: &Tree,
+    options: &Options,
+) -> ((Vec<u8>, BuiltImage), bool) {
     let mut out = tempfile::tempfile().unwrap();
     let cached = image::build(store, tree, &mut out, options, &mut |_| {}).unwrap();
     if let Some(keeping) = cached.keeping {
