@@ -1,13 +1,17 @@
 //! UKIs from Debian's real stub, read by sbsigntool and binutils.
 
 use std::fs;
+use std::io::{self, Cursor};
 use std::path::Path;
 use std::process::Command;
 
 use crate::owner::Owner;
-use artifact::uki::{DEFAULT_SBAT, Parts, assemble, build};
+use artifact::uki::{DEFAULT_SBAT, Error, Parts, assemble, build, sign, write};
+use formats::pe::Data;
 use formats::uki::Uki;
-use source::keys::verify_image;
+use source::keys::{Signer, verify_image};
+
+const INITRD: &[u8] = &[0xdd; 5000];
 
 fn parts(linux: &[u8]) -> Parts<'_> {
     Parts {
@@ -16,7 +20,7 @@ fn parts(linux: &[u8]) -> Parts<'_> {
         uname: "6.12.0-test",
         sbat: DEFAULT_SBAT,
         ucode: Some(&[0xcc; 700]),
-        initrd: &[0xdd; 5000],
+        initrd: Data::Bytes(INITRD),
         linux,
     }
 }
@@ -57,6 +61,34 @@ fn sbverify_takes_the_owners_signature_and_refuses_every_change() {
     }
     let same = build(&stub, &parts(&stub), &owner.signer("db")).unwrap();
     assert!(same == image, "the same inputs gave other bytes");
+}
+
+#[test]
+fn one_pass_gives_the_same_bytes() {
+    let (owner, stub) = (Owner::new("Owner"), crate::owner::stub());
+    let (signer, parts) = (owner.signer("db"), parts(&stub));
+    let unsigned = assemble(&stub, &parts).unwrap();
+    let signed = sign(unsigned.clone(), &signer).unwrap();
+    assert!(build(&stub, &parts, &signer).unwrap() == signed);
+
+    let later = Parts {
+        initrd: Data::Later(INITRD.len() as u64),
+        ..parts
+    };
+    let written = |signer, given: &[u8]| {
+        let mut out = Cursor::new(Vec::new());
+        let mut give =
+            |out: &mut dyn io::Write| given.chunks(999).try_for_each(|c| out.write_all(c));
+        let size = write(&stub, &later, signer, &mut out, &mut give)?;
+        assert_eq!(size, out.get_ref().len() as u64);
+        Ok::<_, Error>(out.into_inner())
+    };
+    assert!(written(Some(&signer as &dyn Signer), INITRD).unwrap() == signed);
+    assert!(written(None, INITRD).unwrap() == unsigned);
+    for other in [&INITRD[1..], &[INITRD, b"!"].concat()] {
+        assert!(matches!(written(None, other), Err(Error::Write(_))));
+    }
+    assert!(assemble(&stub, &later).is_err());
 }
 
 #[test]
@@ -105,7 +137,7 @@ fn binutils_sees_every_section_where_it_belongs() {
         (".cmdline", parts.cmdline.as_bytes()),
         (".uname", parts.uname.as_bytes()),
         (".ucode", parts.ucode.unwrap()),
-        (".initrd", parts.initrd),
+        (".initrd", INITRD),
         (".linux", parts.linux),
     ] {
         let section = owner.file("section", b"");
@@ -204,7 +236,7 @@ fn wrong_parts_are_named() {
         (
             "sections",
             Parts {
-                initrd: b"",
+                initrd: Data::Bytes(b""),
                 ..good
             },
         ),

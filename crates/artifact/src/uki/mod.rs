@@ -3,16 +3,22 @@
 //! Specification: UAPI Group, UKI,
 //! <https://uapi-group.org/specifications/specs/unified_kernel_image/>.
 //!
-//! [`build`] does all of it. For a signer elsewhere: [`assemble`], [`digest`] and
-//! `formats::authenticode::to_be_signed` here, the signature there, [`attach`] here again.
+//! [`write`] does all of it, and reads and writes every byte once. For a signer elsewhere:
+//! [`assemble`], [`digest`] and `formats::authenticode::to_be_signed` here, the signature there,
+//! [`attach`] here again.
+
+mod write;
+
+use std::io::{self, Cursor};
 
 use formats::authenticode;
 use formats::pe::format::{
     CNT_CODE, CNT_INITIALIZED_DATA, DLL_NX_COMPAT, MEM_READ, SUBSYSTEM_EFI_APPLICATION,
 };
-use formats::pe::{self, NewSection, Pe, add_sections};
+use formats::pe::{self, Data, Layout, NewSection, Pe};
 use formats::uki::sbat;
 use source::keys::{SignError, Signer, VerifyError, verify_image};
+pub use write::write;
 
 /// What a UKI is made of, besides the stub.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +34,8 @@ pub struct Parts<'a> {
     pub sbat: &'a str,
     /// Microcode, a cpio archive that is not compressed: `.ucode`.
     pub ucode: Option<&'a [u8]>,
-    /// Initrd: `.initrd`.
-    pub initrd: &'a [u8],
+    /// Initrd: `.initrd`. [`write`] can take it from a file.
+    pub initrd: Data<'a>,
     /// Kernel, a PE image; not a byte of it is changed: `.linux`.
     pub linux: &'a [u8],
 }
@@ -70,6 +76,9 @@ pub enum Error {
     /// The image could not be hashed or the signature not be stored.
     #[error(transparent)]
     Authenticode(#[from] authenticode::Error),
+    /// A part of it cannot be read, or it cannot be written.
+    #[error("the UKI cannot be written")]
+    Write(#[source] io::Error),
     /// The signer gave no signature.
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -86,11 +95,25 @@ uki,1,UKI,uki,1,https://uapi-group.org/specifications/specs/unified_kernel_image
 
 /// The signed UKI.
 pub fn build(stub: &[u8], parts: &Parts<'_>, signer: &dyn Signer) -> Result<Vec<u8>, Error> {
-    sign(assemble(stub, parts)?, signer)
+    let mut out = Cursor::new(Vec::new());
+    write(stub, parts, Some(signer), &mut out, &mut |_| Ok(()))?;
+    Ok(out.into_inner())
 }
 
-/// The UKI before it is signed.
+/// The UKI before it is signed; all of it is in memory.
 pub fn assemble(stub: &[u8], parts: &Parts<'_>) -> Result<Vec<u8>, Error> {
+    lay_out(stub, parts, |layout| {
+        let missing = || Error::Write(io::ErrorKind::NotFound.into());
+        layout.into_image().ok_or_else(missing)
+    })
+}
+
+/// Decides where everything is, and hands that over.
+fn lay_out<T>(
+    stub: &[u8],
+    parts: &Parts<'_>,
+    then: impl FnOnce(Layout<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     let stub_image = Pe::parse(stub).map_err(Error::Stub)?;
     let kernel = Pe::parse(parts.linux).map_err(Error::Kernel)?;
     check(&stub_image, &kernel, parts)?;
@@ -109,14 +132,14 @@ pub fn assemble(stub: &[u8], parts: &Parts<'_>) -> Result<Vec<u8>, Error> {
     // Kernels that are started by the handover protocol run in place: their section is code.
     let code = CNT_CODE | MEM_READ;
     let uname = (!parts.uname.is_empty()).then_some(parts.uname.as_bytes());
-    let rows: [(&str, Option<&[u8]>, u32); 7] = [
-        (".osrel", Some(parts.os_release.as_bytes()), data),
-        (".cmdline", Some(parts.cmdline.as_bytes()), data),
-        (".uname", uname, data),
-        (".sbat", Some(sbat.as_bytes()), data),
-        (".ucode", parts.ucode, data),
+    let rows: [(&str, Option<Data<'_>>, u32); 7] = [
+        (".osrel", Some(parts.os_release.as_bytes().into()), data),
+        (".cmdline", Some(parts.cmdline.as_bytes().into()), data),
+        (".uname", uname.map(Data::from), data),
+        (".sbat", Some(sbat.as_bytes().into()), data),
+        (".ucode", parts.ucode.map(Data::from), data),
         (".initrd", Some(parts.initrd), data),
-        (".linux", Some(parts.linux), code),
+        (".linux", Some(parts.linux.into()), code),
     ];
     let sections: Vec<_> = (rows.into_iter())
         .filter_map(|(name, data, characteristics)| {
@@ -131,11 +154,7 @@ pub fn assemble(stub: &[u8], parts: &Parts<'_>) -> Result<Vec<u8>, Error> {
     // Firmware that enforces NX would kill a kernel that does not know of it: the promise of the
     // whole image is the kernel's.
     let kernel_flags = kernel.headers.optional.dll_characteristics.get();
-    Ok(add_sections(
-        stub,
-        &sections,
-        !kernel_flags & DLL_NX_COMPAT,
-    )?)
+    then(pe::lay_out(stub, &sections, !kernel_flags & DLL_NX_COMPAT)?)
 }
 
 /// What is signed: the Authenticode digest, SHA-256.

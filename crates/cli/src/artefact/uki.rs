@@ -1,9 +1,12 @@
 //! `sealboot uki build`: files of this machine as one UKI.
 
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use anyhow::Context;
 use artifact::uki;
+use formats::pe::Data;
 use serde::Serialize;
 use source::kernel::image_version;
 
@@ -31,7 +34,8 @@ struct Made<'a> {
 pub fn build(options: &args::UkiBuild, json: bool) -> anyhow::Result<()> {
     let keys = open_keys(&options.signing)?;
     let stub = read(&options.stub)?;
-    let (linux, initrd) = (read(&options.kernel)?, read(&options.initrd)?);
+    let linux = read(&options.kernel)?;
+    let initrd = Input::open(&options.initrd)?;
     let ucode = options.microcode.as_deref().map(read).transpose()?;
     let said = || image_version(&linux).unwrap_or_default();
     let version = options.kernel_version.clone().unwrap_or_else(said);
@@ -47,22 +51,24 @@ pub fn build(options: &args::UkiBuild, json: bool) -> anyhow::Result<()> {
         uname: &version,
         sbat: uki::DEFAULT_SBAT,
         ucode: ucode.as_deref(),
-        initrd: &initrd,
+        initrd: initrd.data(),
         linux: &linux,
-    };
-    let made = match &keys {
-        Some(keys) => uki::build(&stub, &parts, keys.db()),
-        None => uki::assemble(&stub, &parts),
     };
     let what = || {
         let (stub, kernel) = (options.stub.display(), options.kernel.display());
         format!("the UKI cannot be made of the stub {stub} and the kernel {kernel}")
     };
-    let bytes = made.with_context(what).code(Code::Refused)?;
-    NewFile::write(&options.output, &bytes)?;
+    let signer = keys.as_ref().map(|keys| keys.db());
+    let mut new = NewFile::create(&options.output)?;
+    let size = uki::write(&stub, &parts, signer, new.file(), &mut |out| {
+        initrd.give(out)
+    })
+    .with_context(what)
+    .input_code()?;
+    new.publish()?;
     let made = Made {
         file: &options.output,
-        size: bytes.len() as u64,
+        size,
         kernel: &version,
         signed: keys.is_some(),
     };
@@ -78,4 +84,46 @@ pub fn build(options: &args::UkiBuild, json: bool) -> anyhow::Result<()> {
         made.file.display(),
         progress::size(made.size)
     ))
+}
+
+/// Where the bytes of the initrd come from.
+enum Input {
+    /// A file of so many bytes, which is read when they are written.
+    File(u64),
+    /// A pipe: nobody knows its size before.
+    Read(Vec<u8>),
+}
+
+impl Input {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        match fs::metadata(path) {
+            Ok(is) if is.is_file() => Ok(Self::File(is.len())),
+            _ => read(path).map(Self::Read),
+        }
+    }
+
+    fn data(&self) -> Data<'_> {
+        match self {
+            Self::File(size) => Data::Later(*size),
+            Self::Read(bytes) => Data::Bytes(bytes),
+        }
+    }
+}
+
+/// Copies a file that is a part of another one.
+fn copy(path: &Path, out: &mut dyn Write) -> io::Result<()> {
+    let named = |error: io::Error| {
+        let path = path.display();
+        io::Error::new(error.kind(), format!("{path}: {error}"))
+    };
+    let mut file = File::open(path).map_err(named)?;
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => out.write_all(buffer.get(..read).unwrap_or_default())?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(named(error)),
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Images, manifest, initrd, UKI and disk: one signed release.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::Context;
@@ -19,7 +19,7 @@ use super::staging::Staging;
 use super::system::SystemParts;
 use super::work::Work;
 use super::{date, disk, images, initrd, policy};
-use crate::exit::{Code, WithCode};
+use crate::exit::WithCode;
 use crate::keys::OwnerKeys;
 use crate::progress;
 
@@ -141,9 +141,9 @@ pub fn build(
         step.done(&of(initrd.len() as u64));
 
         let step = progress.step("UKI");
-        let uki = uki(plan, &parts, system, &initrd, keys)?;
-        staging.write(&out::uki(manifest.system_name()), &uki)?;
-        step.done(&format!("{}, signed", of(uki.len() as u64)));
+        let mut file = staging.create(&out::uki(manifest.system_name()))?;
+        let size = uki(plan, &parts, system, &initrd, keys, &mut file)?;
+        step.done(&format!("{}, signed", of(size)));
     }
 
     let step = progress.step("disk");
@@ -183,7 +183,8 @@ fn uki(
     system: &SystemParts,
     initrd: &[u8],
     keys: &OwnerKeys,
-) -> anyhow::Result<Vec<u8>> {
+    file: &mut File,
+) -> anyhow::Result<u64> {
     let config = &plan.config.uki;
     let sections = uki::Parts {
         os_release: &parts.os_release(&plan.config.name, system),
@@ -191,14 +192,16 @@ fn uki(
         uname: &parts.kernel.version,
         sbat: uki::DEFAULT_SBAT,
         ucode: parts.microcode.as_deref(),
-        initrd,
+        initrd: initrd.into(),
         linux: &parts.kernel.image,
     };
     let what = || {
         let (stub, kernel) = (&config.stub_path, &parts.kernel.image_path);
         format!("the UKI cannot be made of the stub {stub} and the kernel {kernel}")
     };
-    uki::build(&parts.stub, &sections, keys.db())
-        .with_context(what)
-        .code(Code::Refused)
+    uki::write(&parts.stub, &sections, Some(keys.db()), file, &mut |_| {
+        Ok(())
+    })
+    .with_context(what)
+    .input_code()
 }

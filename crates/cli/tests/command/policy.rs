@@ -210,13 +210,14 @@ fn uki_of(place: &Place, made: &Made) -> Vec<u8> {
         let entry = Entry::root(name.as_bytes(), 0o644, 0, kind);
         archive.add(&entry).unwrap();
     }
+    let initrd = archive.finish().unwrap();
     let parts = uki::Parts {
         os_release: "ID=test\n",
         cmdline: made.line,
         uname: VERSION,
         sbat: uki::DEFAULT_SBAT,
         ucode: None,
-        initrd: &archive.finish().unwrap(),
+        initrd: initrd.as_slice().into(),
         linux: &pe(),
     };
     uki::build(&pe(), &parts, &signer(place, "keys")).unwrap()

@@ -27,9 +27,6 @@ struct WinCertificate {
 /// Appends a signature after those that the image may have already, and sets the checksum.
 pub fn append(image: &mut Vec<u8>, signature: &[u8]) -> Result<(), Error> {
     let size = image.len() as u64;
-    if !image.len().is_multiple_of(ALIGNMENT) {
-        return Err(Error::Unaligned(size));
-    }
     let headers = Pe::parse(image)?.headers;
     let directory_offset = headers
         .directory_offset(DIRECTORY_CERTIFICATES)
@@ -45,31 +42,44 @@ pub fn append(image: &mut Vec<u8>, signature: &[u8]) -> Result<(), Error> {
         None => size,
     };
 
+    image.extend_from_slice(&entry(signature, size)?);
+    let directory = directory(start, image.len() as u64);
+    let place = directory_offset..directory_offset + directory.len();
+    if let Some(place) = image.get_mut(place) {
+        place.copy_from_slice(&directory);
+    }
+    set_checksum(image)?;
+    Ok(())
+}
+
+/// A signature as an entry of the table that is at `offset` in the file, with its padding.
+pub fn entry(signature: &[u8], offset: u64) -> Result<Vec<u8>, Error> {
+    if !offset.is_multiple_of(ALIGNMENT as u64) {
+        return Err(Error::Unaligned(offset));
+    }
     let length = size_of::<WinCertificate>() + signature.len();
     let padded = length.next_multiple_of(ALIGNMENT);
-    let end = size + padded as u64;
+    let end = offset.saturating_add(padded as u64);
     if end >= 1 << 31 {
         return Err(Error::TooLarge(end));
     }
-    let entry = WinCertificate {
+    let header = WinCertificate {
         length: U32::new(length as u32),
         revision: U16::new(REVISION),
         certificate_type: U16::new(PKCS_SIGNED_DATA),
     };
-    image.extend_from_slice(entry.as_bytes());
-    image.extend_from_slice(signature);
-    image.resize(end as usize, 0);
+    let mut entry = [header.as_bytes(), signature].concat();
+    entry.resize(padded, 0);
+    Ok(entry)
+}
 
+/// The data directory's entry for a table from `start` to `end`, which are below 2 GiB.
+pub fn directory(start: u64, end: u64) -> [u8; size_of::<DataDirectory>()] {
     let directory = DataDirectory {
         virtual_address: U32::new(start as u32),
-        size: U32::new((end - start) as u32),
+        size: U32::new(end.saturating_sub(start) as u32),
     };
-    let place = directory_offset..directory_offset + size_of::<DataDirectory>();
-    if let Some(place) = image.get_mut(place) {
-        place.copy_from_slice(directory.as_bytes());
-    }
-    set_checksum(image)?;
-    Ok(())
+    zerocopy::transmute!(directory)
 }
 
 /// The PKCS#7 signatures of an image, DER; empty when it is not signed.

@@ -8,7 +8,7 @@ mod certificate_table;
 mod digest;
 mod signature;
 
-pub use certificate_table::{append, entries, signatures};
+pub use certificate_table::{append, directory, entries, entry, signatures};
 pub use digest::{ImageHasher, image_digest};
 pub use signature::{assemble, signed_digest, to_be_signed};
 

@@ -8,13 +8,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::pe::format::{CNT_INITIALIZED_DATA, MEM_READ};
-use crate::pe::{NewSection, Pe, add_sections, tests::stub};
+use crate::pe::{Data, NewSection, Pe, add_sections, tests::stub};
 use crate::pkcs7::tests::CERTIFICATE;
 
 fn image() -> Vec<u8> {
     let new = NewSection {
         name: ".linux",
-        data: &[7; 1000],
+        data: Data::Bytes(&[7; 1000]),
         characteristics: CNT_INITIALIZED_DATA | MEM_READ,
     };
     add_sections(&stub(), &[new], 0).unwrap()

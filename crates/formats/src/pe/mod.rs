@@ -7,12 +7,16 @@
 //! directories, section table, padding up to `SizeOfHeaders`, section contents at multiples of
 //! `FileAlignment`, and last the attribute certificate table (see [`crate::authenticode`]).
 
+mod checksum;
 pub mod format;
+mod layout;
 mod reader;
 mod writer;
 
+pub use checksum::{Checksum, checksum, set_checksum};
+pub use layout::{Data, Give, Layout};
 pub use reader::{Error, Headers, Pe, parse_headers};
-pub use writer::{EditError, NewSection, add_sections, checksum, set_checksum};
+pub use writer::{EditError, NewSection, add_sections, lay_out};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,6 +1,4 @@
-//! Sections added to an image, and the checksum.
-
-use std::mem::{size_of, size_of_val};
+//! Sections added to an image.
 
 use zerocopy::IntoBytes;
 use zerocopy::byteorder::little_endian::{U16, U32};
@@ -9,6 +7,7 @@ use super::format::{
     CNT_CODE, CNT_INITIALIZED_DATA, DIRECTORY_CERTIFICATES, DIRECTORY_DEBUG, DataDirectory,
     SectionHeader,
 };
+use super::layout::{Data, Layout};
 use super::reader::{Error, Headers, Pe};
 
 /// Firmware protects memory in pages of this size, in bytes: two sections must not share one.
@@ -20,7 +19,7 @@ pub struct NewSection<'a> {
     /// 1 to 8 bytes of ASCII.
     pub name: &'a str,
     /// Its content; not empty.
-    pub data: &'a [u8],
+    pub data: Data<'a>,
     /// Flags such as [`super::format::CNT_INITIALIZED_DATA`].
     pub characteristics: u32,
 }
@@ -91,12 +90,26 @@ pub enum EditError {
 /// `SectionAlignment`, and at least of a page, after the one before it, `VirtualSize` their real size, and the
 /// `DllCharacteristics` in `clear` taken away.
 ///
-/// A signature, symbols and the padding after the last section are dropped. The checksum is set.
+/// A signature, symbols and the padding after the last section are dropped. The checksum is set. All
+/// of `sections` are in memory.
 pub fn add_sections(
     image: &[u8],
     sections: &[NewSection<'_>],
     clear: u16,
 ) -> Result<Vec<u8>, EditError> {
+    let later = |new: &&NewSection<'_>| matches!(new.data, Data::Later(_));
+    let missing = sections.iter().find(later);
+    let missing = missing.map_or(String::new(), |new| new.name.to_owned());
+    let layout = lay_out(image, sections, clear)?;
+    layout.into_image().ok_or(EditError::Empty(missing))
+}
+
+/// The same, not written yet, and sections may have data that comes later.
+pub fn lay_out<'a>(
+    image: &'a [u8],
+    sections: &[NewSection<'a>],
+    clear: u16,
+) -> Result<Layout<'a>, EditError> {
     let pe = Pe::parse(image)?;
     let mut headers = pe.headers.clone();
     let file_alignment = u64::from(headers.optional.file_alignment.get());
@@ -105,7 +118,7 @@ pub fn add_sections(
     check_tail(&pe)?;
 
     // 1. Room in the headers: whatever is there before the first section's content.
-    let (replaced, added): (Vec<&NewSection<'_>>, Vec<&NewSection<'_>>) = sections
+    let (replaced, added): (Vec<&NewSection<'a>>, Vec<&NewSection<'a>>) = sections
         .iter()
         .partition(|new| pe.section(new.name).is_some());
     let headers_size = up(
@@ -127,7 +140,12 @@ pub fn add_sections(
     }
 
     // 2. Existing sections, in the order of their contents.
-    let mut out = image.get(..headers_size as usize).unwrap_or(image).to_vec();
+    let mut out = Layout {
+        head: image.get(..headers_size as usize).unwrap_or(image).to_vec(),
+        headers: pe.headers.clone(),
+        pieces: Vec::new(),
+        size: headers_size,
+    };
     let mut order: Vec<usize> = (0..headers.sections.len()).collect();
     order.sort_by_key(|&i| pe.headers.sections[i].pointer_to_raw_data.get());
     let mut moved = false;
@@ -135,18 +153,18 @@ pub fn add_sections(
         let old = pe.headers.sections[index];
         let new = replaced.iter().find(|new| old.name() == new.name);
         if let Some(new) = new {
-            check_room(&pe.headers, &old, new.data.len() as u64, section_alignment)?;
+            check_room(&pe.headers, &old, new.data.size(), section_alignment)?;
         } else if old.size_of_raw_data.get() == 0 {
             continue;
         }
-        let data = new.map_or(pe.raw(&old), |new| new.data);
+        let data = new.map_or(Data::Bytes(pe.raw(&old)), |new| new.data);
         let (offset, size) = append(&mut out, data, file_alignment)?;
         moved |= u32::from(old.pointer_to_raw_data) != offset;
         let section = &mut headers.sections[index];
         section.pointer_to_raw_data = U32::new(offset);
         section.size_of_raw_data = U32::new(size);
         if new.is_some() {
-            section.virtual_size = U32::new(data.len() as u32);
+            section.virtual_size = U32::new(data.size() as u32);
         }
     }
     let debug = headers.directories.get(DIRECTORY_DEBUG);
@@ -164,7 +182,7 @@ pub fn add_sections(
         }
         headers.sections.push(SectionHeader {
             name,
-            virtual_size: U32::new(new.data.len() as u32),
+            virtual_size: U32::new(new.data.size() as u32),
             virtual_address: U32::new(small(virtual_address)?),
             size_of_raw_data: U32::new(size),
             pointer_to_raw_data: U32::new(offset),
@@ -196,60 +214,10 @@ pub fn add_sections(
     if let Some(directory) = headers.directories.get_mut(DIRECTORY_CERTIFICATES) {
         *directory = DataDirectory::default();
     }
-    write_headers(&mut out, &headers);
-    set_checksum(&mut out)?;
+    headers.optional.check_sum = U32::ZERO;
+    write_headers(&mut out.head, &headers);
+    out.headers = headers;
     Ok(out)
-}
-
-/// The PE checksum: all 16-bit words added with end-around carry, the field itself at
-/// `checksum_offset` left out, plus the file's length in bytes.
-pub fn checksum(file: &[u8], checksum_offset: usize) -> u32 {
-    let (before, rest) = file.split_at(checksum_offset.min(file.len()));
-    let after = rest.get(size_of::<u32>()..).unwrap_or_default();
-    // Where the field starts at an odd offset, which no linker does, the bytes behind it are on the
-    // other halves of their words.
-    let places = if checksum_offset.is_multiple_of(2) {
-        1
-    } else {
-        1 << 8
-    };
-    let total = fold(sum(before) + sum(after) * places);
-    total.wrapping_add(file.len() as u32)
-}
-
-/// The sum of the 16-bit words, with end-around carry.
-///
-/// 2^16 leaves 1 when it is divided by 2^16 - 1: words of 32 bits have the same sum as their halves,
-/// and are twice as fast.
-fn sum(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<4>();
-    let words: u64 = words
-        .iter()
-        .map(|w| u64::from(u32::from_le_bytes(*w)))
-        .sum();
-    let mut last = [0; 4];
-    for (to, from) in last.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    u64::from(fold(words) + fold(u32::from_le_bytes(last).into()))
-}
-
-/// Adds what does not fit into 16 bits to what does, until all does.
-fn fold(mut sum: u64) -> u32 {
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    sum as u32
-}
-
-/// Computes the checksum of `file` and stores it.
-pub fn set_checksum(file: &mut [u8]) -> Result<(), Error> {
-    let offset = super::parse_headers(file)?.checksum_offset();
-    let sum = checksum(file, offset);
-    if let Some(field) = file.get_mut(offset..offset + size_of_val(&sum)) {
-        field.copy_from_slice(&sum.to_le_bytes());
-    }
-    Ok(())
 }
 
 fn check_names(sections: &[NewSection<'_>]) -> Result<(), EditError> {
@@ -258,7 +226,7 @@ fn check_names(sections: &[NewSection<'_>]) -> Result<(), EditError> {
         if !(1..=8).contains(&new.name.len()) || !graphic {
             return Err(EditError::Name(new.name.to_owned()));
         }
-        if new.data.is_empty() {
+        if new.data.size() == 0 {
             return Err(EditError::Empty(new.name.to_owned()));
         }
     }
@@ -309,14 +277,14 @@ fn check_room(
     Ok(())
 }
 
-/// Appends `data` at a multiple of `alignment` and pads it; its offset and padded size.
-fn append(out: &mut Vec<u8>, data: &[u8], alignment: u64) -> Result<(u32, u32), EditError> {
-    let offset = up(out.len() as u64, alignment);
-    let size = up(data.len() as u64, alignment);
-    small(offset + size)?;
-    out.resize(offset as usize, 0);
-    out.extend_from_slice(data);
-    out.resize((offset + size) as usize, 0);
+/// Appends data; where it is and its padded size, as headers have them.
+fn append<'a>(
+    out: &mut Layout<'a>,
+    data: Data<'a>,
+    alignment: u64,
+) -> Result<(u32, u32), EditError> {
+    let (offset, size) = out.append(data, alignment);
+    small(offset.saturating_add(size))?;
     Ok((offset as u32, size as u32))
 }
 

@@ -11,7 +11,7 @@ fn uki() -> Vec<u8> {
     ];
     let sections = sections.map(|(name, data)| NewSection {
         name,
-        data,
+        data: data.into(),
         characteristics: CNT_INITIALIZED_DATA | MEM_READ,
     });
     add_sections(&stub(), &sections, 0).unwrap()
