@@ -122,7 +122,7 @@ fn ovmf_starts_what_db_signed_and_nothing_else() {
         uname: "0",
         sbat: DEFAULT_SBAT,
         ucode: None,
-        initrd: b"initrd",
+        initrd: formats::pe::Data::Bytes(b"initrd"),
         linux: &stub,
     };
     let unsigned = assemble(&stub, &parts).unwrap();

@@ -61,7 +61,7 @@ pub fn build(options: &args::UkiBuild, json: bool) -> anyhow::Result<()> {
     let signer = keys.as_ref().map(|keys| keys.db());
     let mut new = NewFile::create(&options.output)?;
     let size = uki::write(&stub, &parts, signer, new.file(), &mut |out| {
-        initrd.give(out)
+        copy(&options.initrd, out)
     })
     .with_context(what)
     .input_code()?;
