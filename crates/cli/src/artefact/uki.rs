@@ -54,17 +54,23 @@ pub fn build(options: &args::UkiBuild, json: bool) -> anyhow::Result<()> {
         initrd: initrd.data(),
         linux: &linux,
     };
-    let what = || {
-        let (stub, kernel) = (options.stub.display(), options.kernel.display());
-        format!("the UKI cannot be made of the stub {stub} and the kernel {kernel}")
-    };
     let signer = keys.as_ref().map(|keys| keys.db());
     let mut new = NewFile::create(&options.output)?;
-    let size = uki::write(&stub, &parts, signer, new.file(), &mut |out| {
-        copy(&options.initrd, out)
-    })
-    .with_context(what)
-    .input_code()?;
+    let mut give = |out: &mut dyn Write| copy(&options.initrd, &initrd, out);
+    let size = uki::write(&stub, &parts, signer, new.file(), &mut give)
+        .map_err(|error| match error {
+            uki::Error::Write(error) => {
+                let file = options.output.display();
+                anyhow::Error::from(error).context(format!("{file} cannot be written"))
+            }
+            error => {
+                let (stub, kernel) = (options.stub.display(), options.kernel.display());
+                anyhow::Error::from(error).context(format!(
+                    "the UKI cannot be made of the stub {stub} and the kernel {kernel}"
+                ))
+            }
+        })
+        .input_code()?;
     new.publish()?;
     let made = Made {
         file: &options.output,
@@ -89,7 +95,7 @@ pub fn build(options: &args::UkiBuild, json: bool) -> anyhow::Result<()> {
 /// Where the bytes of the initrd come from.
 enum Input {
     /// A file of so many bytes, which is read when they are written.
-    File(u64),
+    File(File, u64),
     /// A pipe: nobody knows its size before.
     Read(Vec<u8>),
 }
@@ -97,33 +103,38 @@ enum Input {
 impl Input {
     fn open(path: &Path) -> anyhow::Result<Self> {
         match fs::metadata(path) {
-            Ok(is) if is.is_file() => Ok(Self::File(is.len())),
+            Ok(is) if is.is_file() => {
+                let cannot = || format!("{} cannot be read", path.display());
+                let file = File::open(path).with_context(cannot).input_code()?;
+                Ok(Self::File(file, is.len()))
+            }
             _ => read(path).map(Self::Read),
         }
     }
 
     fn data(&self) -> Data<'_> {
         match self {
-            Self::File(size) => Data::Later(*size),
+            Self::File(_, size) => Data::Later(*size),
             Self::Read(bytes) => Data::Bytes(bytes),
         }
     }
 }
 
-/// Copies a file that is a part of another one.
-fn copy(path: &Path, out: &mut dyn Write) -> io::Result<()> {
-    let named = |error: io::Error| {
-        let path = path.display();
-        io::Error::new(error.kind(), format!("{path}: {error}"))
+/// Copies the file that is at `path`; what is in memory is not asked for.
+fn copy(path: &Path, input: &Input, out: &mut dyn Write) -> io::Result<()> {
+    let Input::File(file, _) = input else {
+        return Ok(());
     };
-    let mut file = File::open(path).map_err(named)?;
-    let mut buffer = vec![0; 1 << 18];
+    let (mut file, mut buffer) = (file, vec![0; 1 << 18]);
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(read) => out.write_all(buffer.get(..read).unwrap_or_default())?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(named(error)),
+            Err(error) => {
+                let words = format!("{} cannot be read: {error}", path.display());
+                return Err(io::Error::new(error.kind(), words));
+            }
         }
     }
 }

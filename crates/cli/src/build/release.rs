@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use anyhow::Context;
 use artifact::sbom::{self, Bill};
 use artifact::uki;
 use contract::manifest::{ImageName, Manifest};
@@ -195,13 +194,20 @@ fn uki(
         initrd: initrd.into(),
         linux: &parts.kernel.image,
     };
-    let what = || {
-        let (stub, kernel) = (&config.stub_path, &parts.kernel.image_path);
-        format!("the UKI cannot be made of the stub {stub} and the kernel {kernel}")
-    };
-    uki::write(&parts.stub, &sections, Some(keys.db()), file, &mut |_| {
+    let made = uki::write(&parts.stub, &sections, Some(keys.db()), file, &mut |_| {
         Ok(())
+    });
+    made.map_err(|error| match error {
+        uki::Error::Write(error) => {
+            let file = plan.out.join(out::uki(system.name.as_deref()));
+            anyhow::Error::from(error).context(format!("{} cannot be written", file.display()))
+        }
+        error => {
+            let (stub, kernel) = (&config.stub_path, &parts.kernel.image_path);
+            anyhow::Error::from(error).context(format!(
+                "the UKI cannot be made of the stub {stub} and the kernel {kernel}"
+            ))
+        }
     })
-    .with_context(what)
     .input_code()
 }
