@@ -58,20 +58,22 @@ impl Pieces {
     /// The hash.
     pub fn finish(mut self) -> [u8; HASH_SIZE] {
         let held = std::mem::take(&mut self.held);
-        let rest = self.pieces(&held);
-        self.outer.update(rest);
-        self.outer.update(self.length.to_le_bytes());
-        self.outer.finalize().into()
+        self.end(&held)
     }
 
     /// The hash of bytes in memory.
     pub fn hash(bytes: &[u8]) -> [u8; HASH_SIZE] {
         let mut pieces = Self::new();
         pieces.length = bytes.len() as u64;
-        let rest = pieces.pieces(bytes);
-        pieces.outer.update(rest);
-        pieces.outer.update(pieces.length.to_le_bytes());
-        pieces.outer.finalize().into()
+        pieces.end(bytes)
+    }
+
+    /// The hash, when these are the last bytes, which the length counts already.
+    fn end(mut self, bytes: &[u8]) -> [u8; HASH_SIZE] {
+        let rest = self.pieces(bytes);
+        self.outer.update(rest);
+        self.outer.update(self.length.to_le_bytes());
+        self.outer.finalize().into()
     }
 
     /// Hashes whole pieces; what is left behind them.

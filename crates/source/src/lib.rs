@@ -14,5 +14,5 @@ pub mod layer;
 pub mod oci;
 pub mod package;
 pub mod resolve;
-mod section;
+pub mod section;
 pub mod tree;

@@ -6,7 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 /// A part of a file, read by position: several readers share one open file.
-pub(crate) struct Section {
+#[derive(Debug)]
+pub struct Section {
     file: Arc<File>,
     start: u64,
     position: u64,
@@ -15,7 +16,7 @@ pub(crate) struct Section {
 
 impl Section {
     /// `size` bytes from `start` on, or less where the file ends.
-    pub(crate) fn new(file: &Arc<File>, start: u64, size: u64) -> Self {
+    pub fn new(file: &Arc<File>, start: u64, size: u64) -> Self {
         Self {
             file: Arc::clone(file),
             start,
@@ -25,7 +26,7 @@ impl Section {
     }
 
     /// The file from its first byte to its end.
-    pub(crate) fn whole(file: &Arc<File>) -> Self {
+    pub fn whole(file: &Arc<File>) -> Self {
         Self::new(file, 0, u64::MAX)
     }
 }

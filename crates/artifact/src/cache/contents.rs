@@ -6,13 +6,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use formats::squashfs::{self, Inode, ReadError, Reader};
+use source::section::Section;
 use source::tree::{Elsewhere, Tree};
 
 use super::blocks::newest;
 use super::entry::Found;
-use super::part::Part;
 use super::{Error, Key, Store};
 
 /// A layer, by the SHA-256 of its uncompressed stream.
@@ -24,7 +25,7 @@ type Paths = BTreeMap<usize, Vec<u8>>;
 /// Contents in kept images.
 #[derive(Default)]
 pub(super) struct Contents {
-    images: Vec<Reader<Part>>,
+    images: Vec<Reader<Section>>,
     /// By layer and entry: which image, and where in it.
     places: HashMap<(Layer, usize), (usize, Inode)>,
 }
@@ -61,7 +62,7 @@ impl Contents {
     fn add(&mut self, image: Found, paths: &HashMap<&[u8], (Layer, usize)>) -> Option<()> {
         image.holds().then_some(())?;
         let (file, start) = image.into_file();
-        let mut reader = Reader::open(Part::new(file, start)).ok()?;
+        let mut reader = Reader::open(Section::new(&Arc::new(file), start, u64::MAX)).ok()?;
         let mut places = Vec::new();
         let walked = reader.walk::<ReadError>(|_, path, inode| {
             if let Some(entry) = paths.get(path) {
@@ -151,7 +152,6 @@ fn number(list: &mut &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use source::layer::{LayerKind, TarBytes};

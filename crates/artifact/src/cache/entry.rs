@@ -52,21 +52,7 @@ impl Found {
 
     /// Whether the content is what was kept. It is read once for that.
     pub fn holds(&self) -> bool {
-        let mut hash = Pieces::new();
-        let mut buffer = vec![0; CHUNK];
-        let mut position = HEADER as u64;
-        loop {
-            match self.file.read_at(&mut buffer, position) {
-                Ok(0) => break,
-                Ok(read) => {
-                    hash.update(buffer.get(..read).unwrap_or_default());
-                    position += read as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return false,
-            }
-        }
-        seal(&self.maker, &self.key, &hash.finish()) == self.expected
+        self.read(|_| Ok(())).unwrap_or_default()
     }
 
     /// The file, and where the content starts in it, which is not checked here.
@@ -85,21 +71,32 @@ impl Found {
 
     /// Writes the content to `out`; false when it was not what was kept, and then what is in `out`
     /// is of no use. An error is one of `out`. `progress` is told how many bytes are done.
-    pub fn copy(mut self, out: &mut dyn Write, progress: &mut dyn FnMut(u64)) -> io::Result<bool> {
+    pub fn copy(self, out: &mut dyn Write, progress: &mut dyn FnMut(u64)) -> io::Result<bool> {
+        let mut done = 0;
+        self.read(|bytes| {
+            out.write_all(bytes)?;
+            done += bytes.len() as u64;
+            progress(done);
+            Ok(())
+        })
+    }
+
+    /// Hands over the content, part after part; whether it was what was kept. An error is one of
+    /// `each`.
+    fn read(&self, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<bool> {
         let mut hash = Pieces::new();
         let mut buffer = vec![0; CHUNK];
-        let mut done = 0;
+        let mut position = HEADER as u64;
         loop {
-            let read = match self.file.read(&mut buffer) {
+            let read = match self.file.read_at(&mut buffer, position) {
                 Ok(0) => break,
                 Ok(read) => buffer.get(..read).unwrap_or_default(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => return Ok(false),
             };
             hash.update(read);
-            out.write_all(read)?;
-            done += read.len() as u64;
-            progress(done);
+            each(read)?;
+            position += read.len() as u64;
         }
         Ok(seal(&self.maker, &self.key, &hash.finish()) == self.expected)
     }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::blocks::{self, Known};
 use super::contents::{self, Contents};
-use super::part::Part;
 use super::{Key, Store};
 use crate::image::{self, BuiltImage, Error, Nowhere, Options, Progress, Step};
 use formats::squashfs::{self, StoredBlock};
+use source::section::Section;
 use source::tree::Tree;
 
 /// An image, and what is left to do to keep it.
@@ -29,7 +29,7 @@ pub struct Keeping {
     store: Store,
     key: Key,
     /// Read from its own places: whoever built it has the same file.
-    file: Part,
+    file: Section,
     image: BuiltImage,
     parameters: squashfs::Options,
     contents: Vec<u8>,
@@ -98,7 +98,7 @@ pub fn build(
     let keeping = out.try_clone().map(|file| Keeping {
         store: store.clone(),
         key,
-        file: Part::new(file, 0),
+        file: Section::whole(&Arc::new(file)),
         image: image.clone(),
         parameters: options.squashfs,
         contents: contents::list(tree),

@@ -1,8 +1,8 @@
 //! Work that was done before: a store of results, each found by a hash over all that decides it.
 //!
 //! [`Store`] is here; `entry` is one file of it, [`files`] a result that is several named byte
-//! strings, [`image`] whole images, `blocks` and `contents` what later ones have of them, [`listed`] what is in a
-//! layer.
+//! strings, [`image`] whole images, `blocks` and `contents` what later ones have of them,
+//! [`listed`] what is in a layer.
 //!
 //! An entry carries a hash of what it holds and is checked as it is read, so a damaged one counts as
 //! none. What no hash can tell is whether an entry was made from what its key says: a store that
@@ -17,7 +17,6 @@ mod entry;
 pub mod files;
 pub mod image;
 mod layer;
-mod part;
 #[cfg(test)]
 mod tests;
 

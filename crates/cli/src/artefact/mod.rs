@@ -4,7 +4,7 @@ mod disk;
 mod hash;
 mod image;
 pub mod new_file;
-mod uki;
+pub mod uki;
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! `sealboot uki build`: files of this machine as one UKI.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -58,17 +59,9 @@ pub fn build(options: &args::UkiBuild, json: bool) -> anyhow::Result<()> {
     let mut new = NewFile::create(&options.output)?;
     let mut give = |out: &mut dyn Write| copy(&options.initrd, &initrd, out);
     let size = uki::write(&stub, &parts, signer, new.file(), &mut give)
-        .map_err(|error| match error {
-            uki::Error::Write(error) => {
-                let file = options.output.display();
-                anyhow::Error::from(error).context(format!("{file} cannot be written"))
-            }
-            error => {
-                let (stub, kernel) = (options.stub.display(), options.kernel.display());
-                anyhow::Error::from(error).context(format!(
-                    "the UKI cannot be made of the stub {stub} and the kernel {kernel}"
-                ))
-            }
+        .map_err(|error| {
+            let (stub, kernel) = (options.stub.display(), options.kernel.display());
+            cannot_be_made(error, &options.output, stub, kernel)
         })
         .input_code()?;
     new.publish()?;
@@ -90,6 +83,23 @@ pub fn build(options: &args::UkiBuild, json: bool) -> anyhow::Result<()> {
         made.file.display(),
         progress::size(made.size)
     ))
+}
+
+/// What is said of a UKI that was to be in `file`, by what its stub and kernel are called.
+pub fn cannot_be_made(
+    error: uki::Error,
+    file: &Path,
+    stub: impl Display,
+    kernel: impl Display,
+) -> anyhow::Error {
+    match error {
+        uki::Error::Write(error) => {
+            anyhow::Error::from(error).context(format!("{} cannot be written", file.display()))
+        }
+        error => anyhow::Error::from(error).context(format!(
+            "the UKI cannot be made of the stub {stub} and the kernel {kernel}"
+        )),
+    }
 }
 
 /// Where the bytes of the initrd come from.

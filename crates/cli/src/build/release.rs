@@ -18,6 +18,7 @@ use super::staging::Staging;
 use super::system::SystemParts;
 use super::work::Work;
 use super::{date, disk, images, initrd, policy};
+use crate::artefact::uki::cannot_be_made;
 use crate::exit::WithCode;
 use crate::keys::OwnerKeys;
 use crate::progress;
@@ -197,17 +198,10 @@ fn uki(
     let made = uki::write(&parts.stub, &sections, Some(keys.db()), file, &mut |_| {
         Ok(())
     });
-    made.map_err(|error| match error {
-        uki::Error::Write(error) => {
-            let file = plan.out.join(out::uki(system.name.as_deref()));
-            anyhow::Error::from(error).context(format!("{} cannot be written", file.display()))
-        }
-        error => {
-            let (stub, kernel) = (&config.stub_path, &parts.kernel.image_path);
-            anyhow::Error::from(error).context(format!(
-                "the UKI cannot be made of the stub {stub} and the kernel {kernel}"
-            ))
-        }
+    made.map_err(|error| {
+        let file = plan.out.join(out::uki(system.name.as_deref()));
+        let (stub, kernel) = (&config.stub_path, &parts.kernel.image_path);
+        cannot_be_made(error, &file, stub, kernel)
     })
     .input_code()
 }

@@ -1,6 +1,6 @@
 //! An image that is not written yet: its headers, and what follows them.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use super::checksum::Checksum;
 use super::reader::Headers;
@@ -66,7 +66,6 @@ impl<'a> Layout<'a> {
 
     /// Writes the image, from its first byte to its last.
     pub fn write(&self, out: &mut dyn Write, give: &mut Give<'_>) -> io::Result<()> {
-        const ZEROS: [u8; 4096] = [0; 4096];
         out.write_all(&self.head)?;
         for piece in &self.pieces {
             match piece {
@@ -79,12 +78,7 @@ impl<'a> Layout<'a> {
                     }
                 }
                 Piece::Zeros(count) => {
-                    let mut left = *count;
-                    while left > 0 {
-                        let some = left.min(ZEROS.len() as u64);
-                        out.write_all(ZEROS.get(..some as usize).unwrap_or(&ZEROS))?;
-                        left -= some;
-                    }
+                    io::copy(&mut io::repeat(0).take(*count), out)?;
                 }
             }
         }
