@@ -10,7 +10,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use crate::tree::{Content, Kind, Metadata, Node, Origin, Tree};
+use rayon::prelude::*;
+
+use crate::tree::{Content, HostFile, Kind, Metadata, Node, Origin, Tree};
 
 /// What is taken from the disk, and what is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,37 +83,74 @@ pub fn read(root: impl AsRef<Path>, options: Options) -> Result<Tree, Error> {
     // With a dot behind it, a link's target is meant and not the link.
     tree.insert("", node(&root.join("."), &metadata, options)?)?;
     let mut links: HashMap<(u64, u64), Vec<u8>> = HashMap::new();
-    let mut todo = vec![(root.to_owned(), Vec::new())];
-    while let Some((directory, inside)) = todo.pop() {
-        for name in names(&directory)? {
-            let path = directory.join(&name);
-            let found = fs::symlink_metadata(&path);
-            let found = found.map_err(|source| read_error("looking at", &path, source))?;
-            let mut place = inside.clone();
-            if !place.is_empty() {
-                place.push(b'/');
-            }
-            place.extend_from_slice(name.as_bytes());
-            if found.is_dir() {
-                if found.dev() != metadata.dev() && options.mounts == Mounts::Refuse {
-                    return Err(Error::OtherFileSystem(path));
-                }
-                tree.insert(&place, node(&path, &found, options)?)?;
-                todo.push((path, place));
-                continue;
-            }
-            if found.nlink() > 1 {
-                let inode = (found.dev(), found.ino());
-                if let Some(first) = links.get(&inode) {
-                    tree.link(first, &place)?;
+    // Level by level, the directories of one on all processors.
+    let mut level = vec![(root.to_owned(), Vec::new())];
+    while !level.is_empty() {
+        let listed: Vec<Result<Vec<Found>, Error>> = level
+            .par_iter()
+            .map(|(directory, inside)| list(directory, inside, metadata.dev(), options))
+            .collect();
+        level.clear();
+        for found in listed {
+            for found in found? {
+                let first = found.inode.and_then(|inode| links.get(&inode));
+                if let Some(first) = first {
+                    tree.link(first, &found.place)?;
                     continue;
                 }
-                links.insert(inode, place.clone());
+                if let Some(inode) = found.inode {
+                    links.insert(inode, found.place.clone());
+                }
+                let is_directory = found.node.is_directory();
+                tree.insert(&found.place, found.node)?;
+                if is_directory {
+                    level.push((found.path, found.place));
+                }
             }
-            tree.insert(&place, node(&path, &found, options)?)?;
         }
     }
     Ok(tree)
+}
+
+/// What is in a directory.
+struct Found {
+    path: PathBuf,
+    /// Where it is in the tree.
+    place: Vec<u8>,
+    node: Node,
+    /// Device and inode, when it has several names.
+    inode: Option<(u64, u64)>,
+}
+
+/// Everything in a directory, in byte order of the names.
+fn list(
+    directory: &Path,
+    inside: &[u8],
+    device: u64,
+    options: Options,
+) -> Result<Vec<Found>, Error> {
+    let names = names(directory)?.into_iter();
+    let found = names.map(|name| {
+        let path = directory.join(&name);
+        let found = fs::symlink_metadata(&path);
+        let found = found.map_err(|source| read_error("looking at", &path, source))?;
+        if found.is_dir() && found.dev() != device && options.mounts == Mounts::Refuse {
+            return Err(Error::OtherFileSystem(path));
+        }
+        let mut place = inside.to_vec();
+        if !place.is_empty() {
+            place.push(b'/');
+        }
+        place.extend_from_slice(name.as_bytes());
+        let several = !found.is_dir() && found.nlink() > 1;
+        Ok(Found {
+            node: node(&path, &found, options)?,
+            inode: several.then(|| (found.dev(), found.ino())),
+            path,
+            place,
+        })
+    });
+    found.collect()
 }
 
 fn read_error(action: &'static str, path: &Path, source: std::io::Error) -> Error {
@@ -158,7 +197,7 @@ fn node(path: &Path, found: &OnDisk, options: Options) -> Result<Node, Error> {
         Kind::Socket
     } else {
         let size = found.len();
-        let origin = Origin::File(path.to_owned());
+        let origin = Origin::File(HostFile::new(path));
         Kind::File(Content { size, origin })
     };
     let (uid, gid) = match options.owner {

@@ -1,6 +1,6 @@
 //! A part of a file, and readers that know how much there may be.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -28,6 +28,11 @@ impl Section {
     /// The file from its first byte to its end.
     pub fn whole(file: &Arc<File>) -> Self {
         Self::new(file, 0, u64::MAX)
+    }
+
+    /// What the system says of the file.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        self.file.metadata()
     }
 }
 

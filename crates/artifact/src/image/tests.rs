@@ -3,7 +3,7 @@
 use std::io::{self, Cursor, SeekFrom};
 use std::num::NonZeroUsize;
 
-use source::tree::{Content, Kind, Metadata, Node, Origin};
+use source::tree::{Content, HostFile, Kind, Metadata, Node, Origin};
 
 use super::*;
 
@@ -250,7 +250,7 @@ fn a_file_that_changed_is_named() {
     let mut tree = sample();
     let content = Content {
         size: 5,
-        origin: Origin::File(path),
+        origin: Origin::File(HostFile::new(path)),
     };
     let node = Node {
         metadata: Metadata::root(0o644),

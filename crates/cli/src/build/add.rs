@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use source::directory;
-use source::tree::{Content, Kind, Metadata, Node, Origin, Tree};
+use source::tree::{Content, HostFile, Kind, Metadata, Node, Origin, Tree};
 
 use super::accounts::Accounts;
 use super::supply::AS_ROOT;
@@ -75,7 +75,7 @@ fn file(
     };
     let content = Content {
         size: found.len(),
-        origin: Origin::File(source.to_owned()),
+        origin: Origin::File(HostFile::new(source)),
     };
     Ok(Node {
         metadata: owned(metadata),

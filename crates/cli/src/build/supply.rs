@@ -10,7 +10,7 @@ use source::debian::Deb;
 use source::directory;
 use source::fetch::Progress as _;
 use source::inventory::{self, Component};
-use source::layer::{LayerKind, TarFile};
+use source::layer::{Layer, LayerKind, TarFile};
 use source::oci;
 use source::tree::Tree;
 
@@ -197,28 +197,17 @@ fn add(
             let mut taken = supply.taken.borrow_mut();
             taken.images.push(container::source(&image));
             taken.program = Some(image.config.program.clone());
-            let layers = image.layers.len();
-            for layer in image.layers {
-                tree.add_layer(supply.work.listed(layer)).input_code()?;
-            }
-            Ok(layers)
+            add_layers(tree, image.layers, supply)
         }
         (SourceKind::Debian(names, follow, without), Some(archive)) => {
             let debs = archive.packages(names, follow, without, step)?;
-            let layers = debs.len();
-            for deb in debs {
-                add_deb(tree, deb, supply)?;
-            }
-            Ok(layers)
+            add_debs(tree, debs, supply)
         }
         // A plan with such a source has opened the archive.
         (SourceKind::Debian(..), None) => Ok(0),
         (SourceKind::Debs(paths), _) => {
-            for path in paths {
-                let deb = Deb::open(path).input_code()?;
-                add_deb(tree, deb, supply)?;
-            }
-            Ok(paths.len())
+            let debs: Result<Vec<Deb>, _> = paths.iter().map(Deb::open).collect();
+            add_debs(tree, debs.input_code()?, supply)
         }
         (SourceKind::Alpine(names, follow, without), _) => {
             let alpine = supply.alpine;
@@ -227,7 +216,8 @@ fn add(
         (SourceKind::Apks(paths), _) => supply.alpine.add_files(tree, paths, step),
         (SourceKind::Tar(path), _) => {
             let tar = TarFile::new(path, LayerKind::Archive);
-            tree.add_layer(Arc::new(tar)).input_code()?;
+            let tar = supply.work.put_aside(Arc::new(tar));
+            tree.add_layer(tar).input_code()?;
             Ok(1)
         }
         (SourceKind::Directory(path), _) => {
@@ -238,9 +228,23 @@ fn add(
     }
 }
 
-fn add_deb(tree: &mut Tree, deb: Deb, supply: &Supply<'_>) -> anyhow::Result<()> {
+fn add_debs(tree: &mut Tree, debs: Vec<Deb>, supply: &Supply<'_>) -> anyhow::Result<usize> {
     let mut taken = supply.taken.borrow_mut();
-    taken.components.push(Component::of_deb(&deb));
-    tree.add_layer(supply.work.listed(Arc::new(deb)))
-        .input_code()
+    taken.components.extend(debs.iter().map(Component::of_deb));
+    add_layers(tree, debs.into_iter().map(Arc::new), supply)
+}
+
+/// Adds layers, the lowest first; returns how many there are.
+fn add_layers<L: Layer + 'static>(
+    tree: &mut Tree,
+    layers: impl IntoIterator<Item = Arc<L>>,
+    supply: &Supply<'_>,
+) -> anyhow::Result<usize> {
+    let work = supply.work;
+    let layers: Vec<_> = layers
+        .into_iter()
+        .map(|layer| work.listed(work.put_aside(layer)))
+        .collect();
+    tree.add_layers(&layers).input_code()?;
+    Ok(layers.len())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::apk::Apk;
 use super::relation::Relation;
 use super::{applets, database, order};
+use crate::layer::Layer;
 use crate::tree::{Error as TreeError, Tree};
 
 /// Why packages cannot be put into a tree.
@@ -36,9 +37,12 @@ const AT_INSTALL: [&str; 3] = ["pre-install", "post-install", "trigger"];
 /// No script is run; the result says which there are.
 pub fn compose(tree: &mut Tree, wanted: &[Relation], apks: Vec<Apk>) -> Result<Vec<NotRun>, Error> {
     let apks = order::in_layer_order(apks)?;
+    let layers = apks
+        .iter()
+        .map(|apk| Arc::new(apk.clone()) as Arc<dyn Layer>);
+    tree.add_layers(&layers.collect::<Vec<_>>())?;
     let mut not_run = Vec::new();
     for apk in &apks {
-        tree.add_layer(Arc::new(apk.clone()))?;
         let scripts = apk.scripts().iter();
         let scripts = scripts.filter(|name| AT_INSTALL.contains(&name.as_str()));
         let scripts: Vec<String> = scripts.cloned().collect();

@@ -1,10 +1,13 @@
 //! One layer: a tar stream that can be read from its start as often as needed.
 //!
 //! In order: [`Layer`], the layers that are a file ([`TarFile`]) or bytes in memory
-//! ([`TarBytes`]); in `archive` how a tar stream is read, in `listing` what can be kept of it.
+//! ([`TarBytes`]); in `archive` how a tar stream is read, in `listing` what can be kept of it, in
+//! `spool` where it is put aside, in `ahead` how it is decompressed meanwhile.
 
+mod ahead;
 pub mod archive;
 mod listing;
+mod spool;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
@@ -12,8 +15,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::fetch::Digest;
+use crate::section::Section;
+pub(crate) use ahead::read_ahead;
 pub use archive::{EntryError, EntryProblem};
 pub use listing::Listing;
+pub use spool::Spool;
 
 /// One tar stream: an OCI layer, a `.deb`'s data, an `.apk`'s data, a tarball.
 pub trait Layer: Send + Sync {
@@ -21,6 +27,18 @@ pub trait Layer: Send + Sync {
     fn name(&self) -> &str;
     /// The uncompressed tar stream, from its start.
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>>;
+    /// The same, for whoever reads it the first time and to its end.
+    fn open_to_list(&self) -> io::Result<Box<dyn Read + Send + '_>> {
+        self.open()
+    }
+    /// The stream as a file, where it is one as it is: then nothing is read that nobody wants.
+    fn as_file(&self) -> io::Result<Option<Section>> {
+        Ok(None)
+    }
+    /// Whether the stream is where nobody can change it any more.
+    fn is_put_aside(&self) -> bool {
+        false
+    }
     /// By which rules it is merged over what is below it.
     fn kind(&self) -> LayerKind {
         LayerKind::Archive
@@ -77,6 +95,14 @@ impl TarFile {
         let name = path.display().to_string();
         Self { path, name, kind }
     }
+
+    fn open_and_look(&self) -> io::Result<(File, Vec<u8>)> {
+        let mut file = File::open(&self.path)?;
+        let mut magic = Vec::new();
+        file.by_ref().take(MAGIC_MAX).read_to_end(&mut magic)?;
+        file.rewind()?;
+        Ok((file, magic))
+    }
 }
 
 impl Layer for TarFile {
@@ -85,11 +111,16 @@ impl Layer for TarFile {
     }
 
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
-        let mut file = File::open(&self.path)?;
-        let mut magic = Vec::new();
-        file.by_ref().take(MAGIC_MAX).read_to_end(&mut magic)?;
-        file.rewind()?;
+        let (file, magic) = self.open_and_look()?;
         decompress(&magic, BufReader::with_capacity(128 * 1024, file))
+    }
+
+    fn as_file(&self) -> io::Result<Option<Section>> {
+        let (file, magic) = self.open_and_look()?;
+        let plain = matches!(Compression::of(&magic), Compression::None);
+        // What is no file (a pipe) can be read once only, and says so itself.
+        let plain = plain && file.metadata()?.is_file();
+        Ok(plain.then(|| Section::whole(&Arc::new(file))))
     }
 
     fn kind(&self) -> LayerKind {
@@ -117,6 +148,10 @@ impl Layer for TarBytes {
         decompress(&self.bytes, &*self.bytes)
     }
 
+    fn is_put_aside(&self) -> bool {
+        true
+    }
+
     fn kind(&self) -> LayerKind {
         self.kind
     }
@@ -125,19 +160,37 @@ impl Layer for TarBytes {
 /// How many bytes tell the compression.
 const MAGIC_MAX: u64 = 6;
 
+/// How a stream is compressed.
+enum Compression {
+    None,
+    Gzip,
+    Xz,
+    Zstd,
+}
+
+impl Compression {
+    /// By a stream's first bytes, 6 of them where there are as many: gzip (RFC 1952), xz, zstd
+    /// (RFC 8878).
+    fn of(magic: &[u8]) -> Self {
+        match magic {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+}
+
 /// Unpacks a stream that starts with `magic` (at least 6 bytes of it, where there are as
-/// many): gzip (RFC 1952), xz, zstd (RFC 8878), or not compressed. Streams that consist of
-/// several compressed ones are read to their end.
+/// many). Streams that consist of several compressed ones are read to their end.
 pub fn decompress<'a>(
     magic: &[u8],
     input: impl io::BufRead + Send + 'a,
 ) -> io::Result<Box<dyn Read + Send + 'a>> {
-    Ok(match magic {
-        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
-            Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(input))
-        }
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::with_buffer(input)?),
-        _ => Box::new(input),
+    Ok(match Compression::of(magic) {
+        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
+        Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(input)),
+        Compression::Zstd => Box::new(zstd::Decoder::with_buffer(input)?),
+        Compression::None => Box::new(input),
     })
 }

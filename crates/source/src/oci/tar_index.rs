@@ -65,7 +65,7 @@ impl TarIndex {
                  first (gunzip, unxz, unzstd)",
             ));
         }
-        let mut archive = Archive::new(Section::new(&file, 0, size));
+        let mut archive = Archive::seekable(Section::new(&file, 0, size));
         let broken = |error| Error::Tar {
             path: path.to_owned(),
             error,

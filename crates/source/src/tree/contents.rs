@@ -2,21 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::sync::Arc;
 
-use lanes::Pieces;
 use rayon::prelude::*;
 
+use super::host::HostFile;
 use super::replay::ScannedLayer;
 use super::{Content, Error, Node, NodeId, Origin, PathProblem, Quoted, Tree};
-
-/// `O_NOFOLLOW | O_NONBLOCK`: neither follow a link nor wait for a pipe that took the file's
-/// place.
-fn open_flags() -> i32 {
-    (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits() as i32
-}
 
 /// What [`Tree::read_contents`] calls for each file: its id, its size in bytes, its content.
 /// The content does not have to be read to its end.
@@ -55,13 +47,15 @@ impl Tree {
         let wanted = self.wanted();
         self.read_here(&wanted, visit)?;
         for (layer, entries) in wanted.layers(self) {
-            if !elsewhere.has(&layer.sha256, &mut entries.keys().copied()) {
+            let known = layer.sha256.get();
+            let known = known.filter(|sha256| elsewhere.has(sha256, &mut entries.keys().copied()));
+            let Some(sha256) = known else {
                 layer.replay(entries, true, visit)?;
                 continue;
-            }
+            };
             for (entry, nodes) in entries {
                 for (id, size) in nodes {
-                    let content = elsewhere.open(&layer.sha256, *entry);
+                    let content = elsewhere.open(sha256, *entry);
                     visit(*id, *size, &mut content.map_err(Error::Content)?)?;
                 }
             }
@@ -69,7 +63,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Each path whose content is in a layer, with the layer's SHA-256 and the number of its entry.
+    /// Each path whose content is in a layer whose SHA-256 is known, with that and the number of its
+    /// entry.
     pub fn in_layers(&self) -> impl Iterator<Item = ([u8; 32], usize, &[u8])> {
         self.iter().filter_map(|(path, _, node)| {
             let (layer, entry) = self.in_layer(node)?;
@@ -80,7 +75,7 @@ impl Tree {
     /// The same for one of the tree's nodes.
     pub fn in_layer(&self, node: &Node) -> Option<([u8; 32], usize)> {
         match node.content()?.origin {
-            Origin::Layer { layer, entry } => Some((self.layers.get(layer)?.sha256, entry)),
+            Origin::Layer { layer, entry } => Some((*self.layers.get(layer)?.sha256.get()?, entry)),
             _ => None,
         }
     }
@@ -107,24 +102,25 @@ impl Tree {
         wanted
     }
 
-    /// Hashes the contents that are in files of this machine, on all processors. Whichever thread is
-    /// first, of several errors it is that of the first path.
-    pub(super) fn hash_files(&self) -> Result<HashMap<NodeId, [u8; 32]>, Error> {
-        let mut files: Vec<(NodeId, &Path, u64)> = Vec::new();
+    /// Hashes the contents that are in files of this machine, on all processors; those that were
+    /// hashed before only when they changed, or when it is done `anew`. Whichever thread is first,
+    /// of several errors it is that of the first path.
+    pub(super) fn hash_files(&self, anew: bool) -> Result<HashMap<NodeId, [u8; 32]>, Error> {
+        let mut files: Vec<(NodeId, &HostFile, u64)> = Vec::new();
         let mut seen = BTreeSet::new();
         for (_, id, node) in self.iter() {
             if let Some(content) = node.content()
-                && let Origin::File(path) = &content.origin
+                && let Origin::File(file) = &content.origin
                 && seen.insert(id)
             {
-                files.push((id, path, content.size));
+                files.push((id, file, content.size));
             }
         }
         let buffer = || vec![0; 1 << 17];
         let hashes = files
             .par_iter()
-            .map_init(buffer, |buffer, (id, path, size)| {
-                Ok((*id, hash_file(path, *size, buffer)?))
+            .map_init(buffer, |buffer, (id, file, size)| {
+                Ok((*id, file.hash(*size, anew, buffer)?))
             });
         hashes.collect::<Vec<_>>().into_iter().collect()
     }
@@ -212,10 +208,7 @@ impl Tree {
         for (id, content) in &wanted.here {
             match &content.origin {
                 Origin::Bytes(bytes) => visit(*id, content.size, &mut &bytes[..])?,
-                Origin::File(path) => {
-                    let mut file = HostFile::open(path, content.size)?;
-                    visit(*id, content.size, &mut file)?;
-                }
+                Origin::File(file) => visit(*id, content.size, &mut file.open(content.size)?)?,
                 Origin::Layer { .. } => {}
             }
         }
@@ -239,19 +232,6 @@ impl Error {
 }
 
 /// The hash of a file of this machine.
-fn hash_file(path: &Path, size: u64, buffer: &mut [u8]) -> Result<[u8; 32], Error> {
-    let mut file = HostFile::open(path, size)?;
-    let mut hash = Pieces::new();
-    loop {
-        match file.read(buffer) {
-            Ok(0) => return Ok(hash.finish()),
-            Ok(read) => hash.update(buffer.get(..read).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::from_read(error)),
-        }
-    }
-}
-
 /// Which contents are asked for.
 #[derive(Default)]
 struct Wanted<'a> {
@@ -284,84 +264,6 @@ impl<'a> Wanted<'a> {
                 entries.entry(entry).or_default().push((id, content.size));
             }
             Origin::Bytes(_) | Origin::File(_) => self.here.push((id, content)),
-        }
-    }
-}
-
-/// A file of this machine that must have the size that was seen before.
-struct HostFile<'a> {
-    path: &'a Path,
-    file: std::fs::File,
-    size: u64,
-    read: u64,
-}
-
-impl<'a> HostFile<'a> {
-    fn open(path: &'a Path, size: u64) -> Result<Self, Error> {
-        let failed = |source| Error::File {
-            path: path.to_owned(),
-            source,
-        };
-        let mut options = std::fs::OpenOptions::new();
-        let options = options.read(true).custom_flags(open_flags());
-        let file = options.open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        let changed = |found: String| Error::FileChanged {
-            path: path.to_owned(),
-            expected: size,
-            found,
-        };
-        if !metadata.is_file() {
-            return Err(changed("not a regular file".to_owned()));
-        }
-        if metadata.len() != size {
-            return Err(changed(format!("{} bytes", metadata.len())));
-        }
-        let read = 0;
-        Ok(Self {
-            path,
-            file,
-            size,
-            read,
-        })
-    }
-
-    fn changed(&self, found: String) -> io::Error {
-        let path = self.path.to_owned();
-        let expected = self.size;
-        let changed = Error::FileChanged {
-            path,
-            expected,
-            found,
-        };
-        changed.into_read()
-    }
-}
-
-impl Read for HostFile<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if into.is_empty() {
-            return Ok(0);
-        }
-        let failed = |source| {
-            let path = self.path.to_owned();
-            Error::File { path, source }.into_read()
-        };
-        let left = self.size - self.read;
-        if left == 0 {
-            // One byte more than promised would make another file of it.
-            return match self.file.read(&mut [0]).map_err(failed)? {
-                0 => Ok(0),
-                _ => Err(self.changed("longer".to_owned())),
-            };
-        }
-        let most = usize::try_from(left).map_or(into.len(), |left| left.min(into.len()));
-        match self.file.read(&mut into[..most]).map_err(failed)? {
-            0 => Err(self.changed(format!("{} bytes", self.read))),
-            n => {
-                self.read += n as u64;
-                Ok(n)
-            }
         }
     }
 }

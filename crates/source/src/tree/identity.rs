@@ -1,7 +1,7 @@
 //! Telling trees apart without reading what is in their layers.
 //!
-//! A layer's whole stream was hashed when it was merged, so the layer's SHA-256 and the number of
-//! an entry say which bytes a file has. What is in memory, or in files of this machine, is hashed
+//! A layer's SHA-256 and the number of an entry say which bytes a file has. Most layers were hashed
+//! when they were merged; one that was not, what is in memory, and files of this machine are hashed
 //! here.
 
 use std::collections::{BTreeSet, HashMap};
@@ -18,7 +18,7 @@ pub struct Identity {
     /// SHA-256 over all of that.
     pub sha256: [u8; 32],
     /// Whether any of it is in files of this machine, which may be changed at any time: whoever reads
-    /// them for something that is kept asks for the identity once more behind that.
+    /// them for something that is kept asks for the identity anew behind that.
     pub on_this_machine: bool,
 }
 
@@ -29,8 +29,18 @@ impl Tree {
         Sha256::digest(lines(self, &HashMap::new())).into()
     }
 
-    /// See [`Identity`].
+    /// See [`Identity`]. A file of this machine that was hashed before is read again only if it has
+    /// changed since, by its size and times.
     pub fn identity(&self) -> Result<Identity, Error> {
+        self.identify(false)
+    }
+
+    /// The same, all files of this machine read again.
+    pub fn identity_anew(&self) -> Result<Identity, Error> {
+        self.identify(true)
+    }
+
+    fn identify(&self, anew: bool) -> Result<Identity, Error> {
         // Layers by rank: one that no file is in any more makes no other tree.
         let mut used = BTreeSet::new();
         for (_, _, node) in self.iter() {
@@ -40,7 +50,7 @@ impl Tree {
             }
         }
         let ranks: HashMap<usize, usize> = used.iter().copied().zip(0..).collect();
-        let files = self.hash_files()?;
+        let files = self.hash_files(anew)?;
         let on_this_machine = !files.is_empty();
         let hex = |hash: [u8; 32]| hash.map(|byte| format!("{byte:02x}")).concat();
         let files = files.into_iter().map(|(id, hash)| (id, hex(hash)));
@@ -58,7 +68,7 @@ impl Tree {
         }
         let mut hash = Sha256::new_with_prefix(lines(self, &contents));
         for layer in used.iter().filter_map(|layer| self.layers.get(*layer)) {
-            hash.update(layer.sha256);
+            hash.update(layer.sha256()?);
         }
         Ok(Identity {
             sha256: hash.finalize().into(),
@@ -167,8 +177,17 @@ mod tests {
         let first = tree.identity().unwrap();
         assert!(first.on_this_machine);
         assert_eq!(tree.identity().unwrap(), first);
+        // Within a tick of the file system's clock.
         std::fs::write(&path, "abd").unwrap();
-        assert_ne!(tree.identity().unwrap().sha256, first.sha256);
+        assert_ne!(tree.identity_anew().unwrap(), first);
+        std::fs::write(&path, "abc").unwrap();
+        assert_eq!(tree.identity_anew().unwrap(), first);
+        // Another tree with the same file.
+        let mut other = Tree::new();
+        other.graft("", &tree).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::fs::write(&path, "abd").unwrap();
+        assert_ne!(other.identity().unwrap(), first);
         std::fs::write(&path, "abcd").unwrap();
         assert!(tree.identity().is_err());
     }

@@ -1,14 +1,17 @@
 //! Merging a layer's entries (OCI image-spec, layer.md).
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use super::host::Stamp;
 use super::path::{check_target, names, parent, push};
-use super::replay::{Hashing, ScannedLayer, fingerprint, open};
+use super::replay::{Hashing, ScannedLayer, fingerprint};
 use super::{Content, Error, Kind, Metadata, Node, Origin, PathProblem, Quoted, Tree};
-use crate::fetch::Digest;
+use crate::fetch::{Digest, in_parallel};
 use crate::layer::archive::{Archive, Entry, EntryKind};
-use crate::layer::{EntryError, EntryProblem, Layer, LayerKind, Listing};
+use crate::layer::{EntryError, EntryProblem, Layer, LayerKind, Listing, read_ahead};
 
 /// What is in front of the name that a whiteout takes away.
 const WHITEOUT: &[u8] = b".wh.";
@@ -35,25 +38,32 @@ impl Tree {
     ///
     /// After an error the tree holds a part of the layer and is good for nothing.
     pub fn add_layer(&mut self, layer: Arc<dyn Layer>) -> Result<(), Error> {
-        self.add_layer_within(layer, MEMORY_MAX)
+        self.add_layers(&[layer])
     }
 
-    /// The SHA-256 of each layer's uncompressed stream (an OCI layer's `diff_id`), in the
-    /// order of [`Origin::Layer`]'s index.
-    pub fn layer_digests(&self) -> impl Iterator<Item = &[u8; 32]> {
-        self.layers.iter().map(|layer| &layer.sha256)
+    /// The same for several, the lowest first. Their streams are read at the same time.
+    pub fn add_layers(&mut self, layers: &[Arc<dyn Layer>]) -> Result<(), Error> {
+        self.add_layers_within(layers, MEMORY_MAX)
     }
 
-    pub(super) fn add_layer_within(
+    pub(super) fn add_layers_within(
         &mut self,
-        layer: Arc<dyn Layer>,
+        layers: &[Arc<dyn Layer>],
         memory: u64,
     ) -> Result<(), Error> {
-        let in_layer = |error| Error::Layer {
-            layer: layer.name().to_owned(),
-            error,
-        };
-        let mut entries = Vec::new();
+        let listed = in_parallel(layers, |layer, stop| list(&**layer, memory, stop))?;
+        for (layer, listed) in layers.iter().zip(listed) {
+            self.merge_layer(layer, listed, memory)?;
+        }
+        Ok(())
+    }
+
+    fn merge_layer(
+        &mut self,
+        layer: &Arc<dyn Layer>,
+        listed: Listed,
+        memory: u64,
+    ) -> Result<(), Error> {
         let mut merge = Merge {
             layer: self.layers.len(),
             kind: layer.kind(),
@@ -62,50 +72,25 @@ impl Tree {
             left: memory,
         };
         self.merged += 1;
-        let sha256 = if let Some(listing) = layer.listing() {
-            for entry in listing.entries {
-                entries.push(fingerprint(&entry));
-                let (index, offset, path) = (entry.index, entry.offset, entry.path.clone());
-                merge.entry(self, entry).map_err(|problem| {
-                    in_layer(EntryError {
-                        index,
-                        offset,
-                        path: Quoted::new(&path),
-                        problem,
-                    })
-                })?;
-            }
-            listing.sha256
-        } else {
-            let mut archive = Archive::new(Hashing::new(open(&*layer)?));
-            let mut listing = layer.keeps_listing().then(Listing::default);
-            while let Some(entry) = archive.next_entry().map_err(in_layer)? {
-                entries.push(fingerprint(&entry));
-                if let Some(listing) = &mut listing {
-                    listing.entries.push(entry.clone());
-                }
-                let merged = merge.entry(self, entry);
-                merged.map_err(|problem| in_layer(archive.error(problem)))?;
-            }
-            let sha256 = archive.finish().map_err(in_layer)?.sha256();
-            if let Some(mut listing) = listing {
-                listing.sha256 = sha256;
-                layer.keep_listing(&listing);
-            }
-            sha256
-        };
-        let expected = layer.diff_id().filter(|expected| expected.0 != sha256);
-        if let Some(expected) = expected {
-            return Err(Error::DiffId {
+        let mut entries = Vec::with_capacity(listed.entries.len());
+        for entry in listed.entries {
+            entries.push(fingerprint(&entry));
+            let (index, offset, path) = (entry.index, entry.offset, entry.path.clone());
+            merge.entry(self, entry).map_err(|problem| Error::Layer {
                 layer: layer.name().to_owned(),
-                expected,
-                found: Digest(sha256),
-            });
+                error: EntryError {
+                    index,
+                    offset,
+                    path: Quoted::new(&path),
+                    problem,
+                },
+            })?;
         }
         self.layers.push(Arc::new(ScannedLayer {
-            layer,
+            layer: Arc::clone(layer),
             entries,
-            sha256,
+            sha256: listed.sha256.map(OnceLock::from).unwrap_or_default(),
+            stamp: listed.stamp,
         }));
         Ok(())
     }
@@ -138,6 +123,109 @@ impl Tree {
     }
 }
 
+/// What is in a layer.
+struct Listed {
+    entries: Vec<Entry>,
+    /// Of the stream, where all of it was read.
+    sha256: Option<[u8; 32]>,
+    /// Of the stream's file, where only the headers were.
+    stamp: Option<Stamp>,
+}
+
+impl From<Listing> for Listed {
+    fn from(listing: Listing) -> Self {
+        Self {
+            entries: listing.entries,
+            sha256: Some(listing.sha256),
+            stamp: None,
+        }
+    }
+}
+
+/// What is in a layer, compared with what it has to be.
+fn list(layer: &dyn Layer, memory: u64, stop: &AtomicBool) -> Result<Listed, Error> {
+    let name = || layer.name().to_owned();
+    let failed = |error| Error::Layer {
+        layer: name(),
+        error,
+    };
+    let cannot = |source| Error::Open {
+        layer: name(),
+        source,
+    };
+    let listing = match layer.listing() {
+        Some(listing) => listing,
+        None => {
+            if let Some(file) = layer.as_file().map_err(cannot)? {
+                let stamp = Some(Stamp::of(&file.metadata().map_err(cannot)?));
+                let mut archive = Archive::seekable(file);
+                let entries = entries(&mut archive, memory, stop).map_err(failed)?;
+                return Ok(Listed {
+                    entries,
+                    sha256: None,
+                    stamp,
+                });
+            }
+            let stream = layer.open_to_list().map_err(cannot)?;
+            let listing = read_ahead(stream, |input| {
+                let mut archive = Archive::new(Hashing::new(input));
+                Ok(Listing {
+                    entries: entries(&mut archive, memory, stop)?,
+                    sha256: archive.finish()?.sha256(),
+                })
+            });
+            let listing = listing.map_err(failed)?;
+            if layer.keeps_listing() && !stop.load(Ordering::Relaxed) {
+                layer.keep_listing(&listing);
+            }
+            listing
+        }
+    };
+    match layer.diff_id() {
+        Some(expected) if expected.0 != listing.sha256 => Err(Error::DiffId {
+            layer: name(),
+            expected,
+            found: Digest(listing.sha256),
+        }),
+        _ => Ok(listing.into()),
+    }
+}
+
+/// All entries, unless nobody wants them any more.
+fn entries<R: Read>(
+    archive: &mut Archive<R>,
+    memory: u64,
+    stop: &AtomicBool,
+) -> Result<Vec<Entry>, EntryError> {
+    let mut entries = Vec::new();
+    let mut left = memory;
+    while let Some(entry) = archive.next_entry()? {
+        let rest = left.checked_sub(needed(&entry));
+        left = rest.ok_or_else(|| archive.error(EntryProblem::Memory(memory)))?;
+        entries.push(entry);
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    Ok(entries)
+}
+
+/// How much memory an entry needs, roughly, in bytes.
+fn needed(entry: &Entry) -> u64 {
+    let attributes = entry.xattrs.iter();
+    let attributes = attributes.map(|(name, value)| (name.len() + value.len()) as u64);
+    MEMORY_ENTRY + length(entry) + attributes.sum::<u64>()
+}
+
+/// Length of an entry's names, in bytes.
+fn length(entry: &Entry) -> u64 {
+    let target = match &entry.kind {
+        EntryKind::Symlink(target) | EntryKind::HardLink(target) => target.len(),
+        _ => 0,
+    };
+    (entry.path.len() + target) as u64
+}
+
 /// One layer while it is merged.
 struct Merge {
     /// Its index in the tree.
@@ -153,14 +241,7 @@ struct Merge {
 impl Merge {
     fn entry(&mut self, tree: &mut Tree, entry: Entry) -> Result<(), EntryProblem> {
         let nodes_before = tree.nodes.len();
-        let target = match &entry.kind {
-            EntryKind::Symlink(target) => target.len(),
-            _ => 0,
-        };
-        let length = (entry.path.len() + target) as u64;
-        let attributes = entry.xattrs.iter();
-        let attributes = attributes.map(|(name, value)| (name.len() + value.len()) as u64);
-        let needed = MEMORY_ENTRY + length + attributes.sum::<u64>();
+        let (needed, length) = (needed(&entry), length(&entry));
         self.merge(tree, entry)?;
         // Directories that were made on the way are counted as if they were as long.
         let made = (tree.nodes.len() - nodes_before) as u64;

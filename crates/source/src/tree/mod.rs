@@ -10,12 +10,13 @@
 //! would be by extraction into a root filesystem, and missing parents are made.
 //!
 //! [`Tree`] itself is here. In modules of their own: `node` (the values in a tree), `path`
-//! (checking and resolving), `merge` (layers), `contents` and `replay` (reading), `place`
+//! (checking and resolving), `merge` (layers), `contents`, `host` and `replay` (reading), `place`
 //! (cutting and combining), `identity` (telling trees apart) and [`dump`].
 
 mod contents;
 pub mod dump;
 mod error;
+mod host;
 mod identity;
 mod merge;
 mod node;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 pub use contents::{Elsewhere, Visit};
 pub use error::{Error, PathProblem};
+pub use host::HostFile;
 pub use identity::Identity;
 pub use node::{Content, Kind, Metadata, Node, NodeId, Origin};
 pub use path::Quoted;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::HostFile;
+
 /// What every kind of node carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
@@ -46,7 +48,7 @@ pub enum Origin {
     /// In memory.
     Bytes(Arc<[u8]>),
     /// In a file of this machine, read when the content is asked for.
-    File(std::path::PathBuf),
+    File(Arc<HostFile>),
     /// In a layer of the tree: the tar stream's entry of this number.
     Layer {
         /// Index into the tree's layers.

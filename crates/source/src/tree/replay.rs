@@ -2,14 +2,15 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
 use super::contents::{Entries, Visit};
+use super::host::Stamp;
 use super::{Error, NodeId};
 use crate::layer::archive::{Archive, Entry};
-use crate::layer::{EntryError, Layer};
+use crate::layer::{EntryError, Layer, read_ahead};
 
 /// Content that several files have is held in memory up to this size, in bytes.
 const SPOOL: usize = 16 << 20;
@@ -19,11 +20,37 @@ pub(super) struct ScannedLayer {
     pub(super) layer: Arc<dyn Layer>,
     /// A short hash of each entry's header: finds out early that a layer was changed.
     pub(super) entries: Vec<u64>,
-    /// Of the whole uncompressed stream: finds out surely.
-    pub(super) sha256: [u8; 32],
+    /// Of the whole uncompressed stream, once it is known: finds out surely.
+    pub(super) sha256: OnceLock<[u8; 32]>,
+    /// Of the file that the stream is: finds out that it was written to.
+    pub(super) stamp: Option<Stamp>,
 }
 
 impl ScannedLayer {
+    /// The SHA-256 of the uncompressed stream, which is read for that when it was not yet.
+    pub(super) fn sha256(&self) -> Result<[u8; 32], Error> {
+        if let Some(known) = self.sha256.get() {
+            return Ok(*known);
+        }
+        let stream = self
+            .layer
+            .open()
+            .map_err(|source| self.cannot_open(source))?;
+        let sha256 = read_ahead(stream, |input| {
+            let mut hashing = Hashing::new(input);
+            io::copy(&mut hashing, &mut io::sink()).map(|_| hashing.sha256())
+        });
+        let sha256 = sha256.map_err(|source| self.cannot_open(source))?;
+        Ok(*self.sha256.get_or_init(|| sha256))
+    }
+
+    fn cannot_open(&self, source: io::Error) -> Error {
+        Error::Open {
+            layer: self.layer.name().to_owned(),
+            source,
+        }
+    }
+
     fn error(&self, error: EntryError) -> Error {
         let layer = self.layer.name().to_owned();
         Error::Layer { layer, error }
@@ -34,17 +61,60 @@ impl ScannedLayer {
         Error::LayerChanged { layer, what }
     }
 
-    /// Reads the layer again, up to the last wanted entry or to its end.
+    /// Reads the layer again, up to the last wanted entry or, where that tells whether it changed, to
+    /// its end.
     pub(super) fn replay<E: From<Error>>(
         &self,
         wanted: &Entries,
         to_the_end: bool,
         visit: &mut Visit<'_, E>,
     ) -> Result<(), E> {
-        let mut archive = Archive::new(match to_the_end {
-            true => Hashing::new(open(&*self.layer)?),
-            false => Hashing::idle(open(&*self.layer)?),
-        });
+        let cannot = |source| self.cannot_open(source);
+        let sha256 = self.sha256.get();
+        let sha256 = sha256.filter(|_| to_the_end && !self.layer.is_put_aside());
+        match (self.layer.as_file().map_err(cannot)?, sha256) {
+            (Some(file), None) => {
+                let mut archive = Archive::seekable(file);
+                self.read(&mut archive, wanted, false, visit)?;
+            }
+            (_, None) => {
+                let stream = self.layer.open().map_err(cannot)?;
+                read_ahead(stream, |stream| {
+                    self.read(&mut Archive::new(stream), wanted, false, visit)
+                })?;
+            }
+            (_, Some(expected)) => {
+                let stream = self.layer.open().map_err(cannot)?;
+                let found = read_ahead(stream, |stream| {
+                    let mut archive = Archive::new(Hashing::new(stream));
+                    self.read(&mut archive, wanted, true, visit)?;
+                    let end = archive.finish().map_err(|error| self.error(error))?;
+                    Ok::<_, E>(end.sha256())
+                })?;
+                if found != *expected {
+                    return Err(self.changed("its SHA-256 is another one".to_owned()).into());
+                }
+                return Ok(());
+            }
+        }
+        let Some(expected) = self.stamp else {
+            return Ok(());
+        };
+        let now = self.layer.as_file().map_err(cannot)?;
+        let now = now.and_then(|file| file.metadata().ok());
+        match now.is_some_and(|now| Stamp::of(&now) == expected) {
+            true => Ok(()),
+            false => Err(self.changed("it was written to".to_owned()).into()),
+        }
+    }
+
+    fn read<R: Read, E: From<Error>>(
+        &self,
+        archive: &mut Archive<R>,
+        wanted: &Entries,
+        to_the_end: bool,
+        visit: &mut Visit<'_, E>,
+    ) -> Result<(), E> {
         let mut wanted = wanted.iter().peekable();
         while to_the_end || wanted.peek().is_some() {
             let next = archive.next_entry().map_err(|error| self.error(error))?;
@@ -54,17 +124,11 @@ impl ScannedLayer {
                 return Err(self.changed(what).into());
             }
             if let Some((_, nodes)) = wanted.next_if(|(index, _)| **index == entry.index) {
-                self.hand_over(&mut archive, nodes, visit)?;
+                self.hand_over(archive, nodes, visit)?;
             }
         }
         if wanted.peek().is_some() {
             return Err(self.changed("it ends earlier".to_owned()).into());
-        }
-        if to_the_end {
-            let end = archive.finish().map_err(|error| self.error(error))?;
-            if end.sha256() != self.sha256 {
-                return Err(self.changed("its SHA-256 is another one".to_owned()).into());
-            }
         }
         Ok(())
     }
@@ -111,14 +175,6 @@ impl<C: Read> Read for LayerContent<'_, C> {
     }
 }
 
-/// Opens a layer's stream.
-pub(super) fn open(layer: &dyn Layer) -> Result<Box<dyn Read + Send + '_>, Error> {
-    layer.open().map_err(|source| Error::Open {
-        layer: layer.name().to_owned(),
-        source,
-    })
-}
-
 /// A short hash of an entry's header.
 pub(super) fn fingerprint(entry: &Entry) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -130,23 +186,12 @@ pub(super) fn fingerprint(entry: &Entry) -> u64 {
 pub(super) struct Hashing<R> {
     input: R,
     hash: Sha256,
-    idle: bool,
 }
 
 impl<R: Read> Hashing<R> {
     pub(super) fn new(input: R) -> Self {
         let hash = Sha256::new();
-        let idle = false;
-        Self { input, hash, idle }
-    }
-
-    /// Takes none: for what is not read to its end.
-    fn idle(input: R) -> Self {
-        let idle = true;
-        Self {
-            idle,
-            ..Self::new(input)
-        }
+        Self { input, hash }
     }
 
     pub(super) fn sha256(self) -> [u8; 32] {
@@ -157,9 +202,7 @@ impl<R: Read> Hashing<R> {
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let n = self.input.read(into)?;
-        if !self.idle {
-            self.hash.update(into.get(..n).unwrap_or_default());
-        }
+        self.hash.update(into.get(..n).unwrap_or_default());
         Ok(n)
     }
 }

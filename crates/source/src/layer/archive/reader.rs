@@ -1,6 +1,6 @@
 //! From a stream of blocks to entries with their content.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 
 use super::format::{self, Block};
 use super::pax::{self, Pax};
@@ -28,8 +28,20 @@ pub struct Archive<R> {
 impl<R: Read> Archive<R> {
     /// Starts at the first byte of a stream.
     pub fn new(input: R) -> Self {
+        Self::over(Stream::new(input))
+    }
+
+    /// The same, where contents that nobody wants need not be read.
+    pub fn seekable(input: R) -> Self
+    where
+        R: Seek,
+    {
+        Self::over(Stream::seekable(input))
+    }
+
+    fn over(stream: Stream<R>) -> Self {
         Self {
-            stream: Stream::new(input),
+            stream,
             found: 0,
             global: Pax::default(),
             current: (0, 0, Vec::new()),

@@ -1,6 +1,6 @@
 //! The stream below the entries: headers in blocks of 512 bytes, each with data behind it.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use super::EntryProblem;
 use super::format::{BLOCK, Block};
@@ -8,6 +8,8 @@ use super::format::{BLOCK, Block};
 /// A tar stream and the place in it.
 pub(super) struct Stream<R> {
     input: BufReader<R>,
+    /// Passes over so many bytes without reading them, or over fewer where the stream ends; how many.
+    pass: Option<fn(&mut R, u64) -> io::Result<u64>>,
     /// Bytes read so far.
     position: u64,
     /// The present entry's data that was not read yet, in bytes.
@@ -20,9 +22,21 @@ impl<R: Read> Stream<R> {
     pub(super) fn new(input: R) -> Self {
         Self {
             input: BufReader::with_capacity(64 * 1024, input),
+            pass: None,
             position: 0,
             data: 0,
             padding: 0,
+        }
+    }
+
+    /// The same, where bytes that nobody wants need not be read.
+    pub(super) fn seekable(input: R) -> Self
+    where
+        R: Seek,
+    {
+        Self {
+            pass: Some(pass),
+            ..Self::new(input)
         }
     }
 
@@ -92,13 +106,25 @@ impl<R: Read> Stream<R> {
     /// Goes to the end of the present entry.
     pub(super) fn skip(&mut self) -> Result<(), EntryProblem> {
         let left = self.data + self.padding;
-        let skipped = io::copy(&mut self.input.by_ref().take(left), &mut io::sink());
-        let skipped = skipped.map_err(EntryProblem::Read)?;
+        let skipped = self.pass_over(left).map_err(EntryProblem::Read)?;
         self.position += skipped;
         (self.data, self.padding) = (0, 0);
         match left - skipped {
             0 => Ok(()),
             missing => Err(EntryProblem::Truncated { missing }),
+        }
+    }
+
+    fn pass_over(&mut self, bytes: u64) -> io::Result<u64> {
+        let Some(pass) = self.pass else {
+            return io::copy(&mut self.input.by_ref().take(bytes), &mut io::sink());
+        };
+        let there = most(self.input.buffer().len(), bytes);
+        self.input.consume(there);
+        match bytes - there as u64 {
+            0 => Ok(bytes),
+            // Nothing is in the buffer any more.
+            rest => Ok(there as u64 + pass(self.input.get_mut(), rest)?),
         }
     }
 
@@ -146,6 +172,14 @@ impl<R: Read> Stream<R> {
             }
         }
     }
+}
+
+fn pass<R: Seek>(input: &mut R, bytes: u64) -> io::Result<u64> {
+    let here = input.stream_position()?;
+    let end = input.seek(SeekFrom::End(0))?;
+    let there = here.saturating_add(bytes).min(end).max(here);
+    input.seek(SeekFrom::Start(there))?;
+    Ok(there - here)
 }
 
 /// How much to read into `room` bytes when `left` are left.

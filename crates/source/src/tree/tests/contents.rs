@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::tar::{append, header, layer, pax, stream};
 use crate::layer::LayerKind::{self, Archive, Oci};
 use crate::layer::{Layer, TarBytes, TarFile};
-use crate::tree::{Content, Error, Kind, Metadata, Node, NodeId, Origin, Tree};
+use crate::tree::{Content, Error, HostFile, Kind, Metadata, Node, NodeId, Origin, Tree};
 
 /// A layer that counts how often it is opened, and can give other bytes from then on.
 struct Counted {
@@ -57,7 +57,7 @@ fn read_all(tree: &Tree) -> Result<Vec<(NodeId, Vec<u8>)>, Error> {
 }
 
 fn file(path: &std::path::Path, size: u64) -> Node {
-    let origin = Origin::File(path.to_owned());
+    let origin = Origin::File(HostFile::new(path));
     Node {
         metadata: Metadata::root(0o644),
         kind: Kind::File(Content { size, origin }),
@@ -138,6 +138,51 @@ fn a_layer_that_changed_is_noticed() {
         tree.add_layer(Counted::new(first, later)).unwrap();
         let error = read_all(&tree).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_tar_file_that_was_written_to_is_noticed() {
+    use crate::layer::TarFile;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar");
+    let bytes = layer("1", Archive, "f a xyz\nf b y").bytes.to_vec();
+    std::fs::write(&path, &bytes).unwrap();
+    let read = |known: bool, write: Option<&[u8]>| {
+        let mut tree = Tree::new();
+        tree.add_layer(Arc::new(TarFile::new(&path, Archive)))
+            .unwrap();
+        if known {
+            tree.identity().unwrap();
+        }
+        if let Some(bytes) = write {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::fs::write(&path, bytes).unwrap();
+        }
+        let read = read_all(&tree).map_err(|error| error.to_string());
+        std::fs::write(&path, &bytes).unwrap();
+        read
+    };
+    let mut other = bytes.clone();
+    // Only the content is another one.
+    let at = other.windows(3).position(|three| three == b"xyz").unwrap();
+    other[at] = b'X';
+    for known in [false, true] {
+        let contents: Vec<Vec<u8>> = read(known, None)
+            .unwrap()
+            .into_iter()
+            .map(|(_, content)| content)
+            .collect();
+        assert_eq!(contents, [&b"xyz"[..], b"y"]);
+        let error = read(known, Some(&other)).unwrap_err();
+        let expected = if known {
+            "another one"
+        } else {
+            "it was written to"
+        };
+        assert!(error.contains(expected), "{error}");
+        // The same bytes, written once more.
+        assert_eq!(read(known, Some(&bytes)).is_err(), !known);
     }
 }
 

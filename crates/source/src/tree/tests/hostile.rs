@@ -262,7 +262,7 @@ fn attributes_without_end_are_stopped() {
         bytes: bytes.into(),
         kind: Oci,
     };
-    let error = Tree::new().add_layer_within(Arc::new(layer), 1 << 20);
+    let error = Tree::new().add_layers_within(&[Arc::new(layer)], 1 << 20);
     let error = error.unwrap_err().to_string();
     assert!(error.contains("entry 17 at"), "{error}");
     assert!(
@@ -281,7 +281,8 @@ impl Layer for Million {
 
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         let header = header(b'f', b"d000/0000000");
-        Ok(Box::new(Headers { header, next: 0 }))
+        let headers = Headers { header, next: 0 };
+        Ok(Box::new(io::BufReader::new(headers)))
     }
 }
 
