@@ -6,10 +6,12 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use formats::squashfs::{self, Earlier, Form, StoredBlock};
 use sha2::{Digest, Sha256};
 
+use super::image::Kept;
 use super::{Error, Key, Store};
 
 /// So many images are looked into: those of a release and of a few before it.
@@ -24,8 +26,7 @@ const NONE: [u8; 32] = [0; 32];
 /// Blocks in kept images.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// Each with where it starts in its file.
-    images: Vec<(File, u64)>,
+    images: Vec<Arc<File>>,
     /// By the hash of their contents: which image, and where in it.
     blocks: HashMap<[u8; 32], (usize, StoredBlock)>,
 }
@@ -36,11 +37,11 @@ impl Known {
         let mut known = Self::default();
         for key in newest(store, options) {
             let list = store.get(&list_of(store, &key)).as_deref().and_then(parse);
-            let Some((list, image)) = list.zip(store.find(&key)) else {
+            let Some((list, image)) = list.zip(Kept::find(store, &key)) else {
                 continue;
             };
             let index = known.images.len();
-            known.images.push(image.into_file());
+            known.images.push(image.file);
             for block in list {
                 known.blocks.entry(block.content).or_insert((index, block));
             }
@@ -53,10 +54,9 @@ impl Earlier for Known {
     fn find(&self, content: &[u8; 32], packed: &mut Vec<u8>) -> Option<Form> {
         let (image, block) = self.blocks.get(content)?;
         if let Form::Packed(expected) = block.form {
-            let (file, start) = self.images.get(*image)?;
+            let file = self.images.get(*image)?;
             packed.resize(usize::try_from(block.size).ok()?, 0);
-            file.read_exact_at(packed, start.checked_add(block.start)?)
-                .ok()?;
+            file.read_exact_at(packed, block.start).ok()?;
             let found: [u8; 32] = Sha256::digest(&*packed).into();
             (found == expected).then_some(())?;
         }
@@ -72,12 +72,12 @@ pub(super) fn keep(
     blocks: &[StoredBlock],
 ) -> Result<(), Error> {
     let list: Vec<u8> = blocks.iter().flat_map(record).collect();
-    store.put(&list_of(store, image), &mut &list[..])?;
+    store.put(&list_of(store, image), &list)?;
     let mut keys = newest(store, options);
     keys.retain(|key| key != image);
     keys.insert(0, *image);
     let keys: Vec<u8> = keys.iter().take(NEWEST).flat_map(|key| key.0).collect();
-    store.put(&newest_of(store, options), &mut &keys[..])
+    store.put(&newest_of(store, options), &keys)
 }
 
 fn list_of(store: &Store, image: &Key) -> Key {
@@ -204,19 +204,18 @@ mod tests {
         build(&store, &first);
         let identity = first.identity().unwrap().sha256;
         let key = key(&store, &identity, &options());
-        let (_, start) = store.find(&key).unwrap().into_file();
-        let path = store.path(&key);
+        let path = store.beside(&key);
         let mut bytes = fs::read(&path).unwrap();
         // Every block, and neither header nor tables.
         let blocks = Known::load(&store, &options().squashfs).blocks;
         for (_, block) in blocks.values() {
-            bytes[(start + block.start) as usize + 9] ^= 1;
+            bytes[block.start as usize + 9] ^= 1;
         }
         fs::write(&path, &bytes).unwrap();
         assert!(!knows(&store, &text(31)[..BLOCK]));
         build(&store, &tree(&text(41)));
         // An image that is shorter than its list says.
-        fs::write(&path, &bytes[..start as usize]).unwrap();
+        fs::write(&path, &bytes[..9]).unwrap();
         build(&store, &tree(&text(43)));
     }
 

@@ -6,14 +6,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
-use std::sync::Arc;
 
 use formats::squashfs::{self, Inode, ReadError, Reader};
 use source::section::Section;
 use source::tree::{Elsewhere, Tree};
 
 use super::blocks::newest;
-use super::entry::Found;
+use super::image::Kept;
 use super::{Error, Key, Store};
 
 /// A layer, by the SHA-256 of its uncompressed stream.
@@ -43,7 +42,10 @@ impl Contents {
                 there.is_some_and(|there| paths.keys().all(|entry| there.contains_key(entry)))
             };
             let layers: Vec<Layer> = wanted.iter().filter(has).map(|(layer, _)| *layer).collect();
-            let Some(image) = (!layers.is_empty()).then(|| store.find(&key)).flatten() else {
+            let Some(image) = (!layers.is_empty())
+                .then(|| Kept::find(store, &key))
+                .flatten()
+            else {
                 continue;
             };
             let paths = layers.iter().flat_map(|layer| {
@@ -59,10 +61,9 @@ impl Contents {
 
     /// Takes these paths' contents from an image; `None`, and nothing is taken, when it does not
     /// hold.
-    fn add(&mut self, image: Found, paths: &HashMap<&[u8], (Layer, usize)>) -> Option<()> {
+    fn add(&mut self, image: Kept, paths: &HashMap<&[u8], (Layer, usize)>) -> Option<()> {
         image.holds().then_some(())?;
-        let (file, start) = image.into_file();
-        let mut reader = Reader::open(Section::new(&Arc::new(file), start, u64::MAX)).ok()?;
+        let mut reader = Reader::open(Section::whole(&image.file)).ok()?;
         let mut places = Vec::new();
         let walked = reader.walk::<ReadError>(|_, path, inode| {
             if let Some(entry) = paths.get(path) {
@@ -94,8 +95,8 @@ impl Elsewhere for Contents {
 }
 
 /// Keeps the list of what an image has of its tree's layers.
-pub(super) fn keep(store: &Store, image: &Key, mut list: &[u8]) -> Result<(), Error> {
-    store.put(&list_of(store, image), &mut list)
+pub(super) fn keep(store: &Store, image: &Key, list: &[u8]) -> Result<(), Error> {
+    store.put(&list_of(store, image), list)
 }
 
 /// What a tree's image has of its layers.
@@ -152,6 +153,7 @@ fn number(list: &mut &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use source::layer::{LayerKind, TarBytes};

@@ -1,15 +1,16 @@
-//! Whole images: copied when the same one was built before.
+//! Whole images: put in place when the same one was built before.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::blocks::{self, Known};
 use super::contents::{self, Contents};
-use super::{Key, Store};
+use super::{Key, Store, beside};
 use crate::image::{self, BuiltImage, Error, Nowhere, Options, Progress, Step};
 use formats::squashfs::{self, StoredBlock};
-use source::section::Section;
 use source::tree::Tree;
 
 /// An image, and what is left to do to keep it.
@@ -17,6 +18,8 @@ use source::tree::Tree;
 pub struct Cached {
     /// What was built, or found.
     pub image: BuiltImage,
+    /// Where it is.
+    pub file: File,
     /// Whether it was found.
     pub found: bool,
     /// A new one, to be kept: any thread may do that meanwhile.
@@ -28,8 +31,7 @@ pub struct Cached {
 pub struct Keeping {
     store: Store,
     key: Key,
-    /// Read from its own places: whoever built it has the same file.
-    file: Section,
+    file: Arc<File>,
     image: BuiltImage,
     parameters: squashfs::Options,
     contents: Vec<u8>,
@@ -37,75 +39,143 @@ pub struct Keeping {
 }
 
 impl Keeping {
-    /// Keeps it. The file must not be changed until then.
+    /// Keeps it. The file must not be changed from now on: what is kept may be this very file.
     pub fn run(self) -> Result<(), super::Error> {
         let store = &self.store;
-        let facts = [
-            &self.image.data_size.to_le_bytes()[..],
-            &self.image.hash_offset.to_le_bytes(),
-            &self.image.root_hash,
-        ]
-        .concat();
-        let mut entry = self.file.take(self.image.size).chain(&facts[..]);
-        store.put(&self.key, &mut entry)?;
+        if self.image.size > store.limit {
+            return Ok(());
+        }
+        let path = store.beside(&self.key);
+        let hashes = beside::hashes(&self.file, self.image.size)
+            .and_then(|hashes| store.put_beside(&self.key, &self.file).map(|()| hashes))
+            .map_err(super::Error::io("keep an image as", &path))?;
+        let entry = [&facts(&self.image)[..], &hashes].concat();
+        store.put(&self.key, &entry)?;
         contents::keep(store, &self.key, &self.contents)?;
         blocks::keep(store, &self.key, &self.parameters, &self.blocks)
     }
 }
 
-/// Size of what stands behind an image in an entry, in bytes: `data_size`, `hash_offset`, root hash.
-const FACTS: usize = 8 + 8 + 32;
+/// Size of what stands in front of the hashes in an entry, in bytes: size, `data_size`,
+/// `hash_offset`, root hash.
+const FACTS: usize = 8 + 8 + 8 + 32;
 
-/// [`image::build`], or a copy of what it built from the same tree with the same options before.
+fn facts(image: &BuiltImage) -> [u8; FACTS] {
+    let mut facts = [0; FACTS];
+    let numbers = [image.size, image.data_size, image.hash_offset].map(u64::to_le_bytes);
+    let all = numbers.as_flattened().iter().chain(&image.root_hash);
+    facts.iter_mut().zip(all).for_each(|(to, from)| *to = *from);
+    facts
+}
+
+/// An image that was kept, not looked into yet.
+pub(super) struct Kept {
+    /// The file, from its first byte.
+    pub file: Arc<File>,
+    facts: [u8; FACTS],
+    hashes: Vec<u8>,
+}
+
+impl Kept {
+    /// The image of a key, if it is there.
+    pub fn find(store: &Store, key: &Key) -> Option<Self> {
+        let entry = store.get(key)?;
+        let (facts, hashes) = entry.split_first_chunk()?;
+        Some(Self {
+            file: store.find_beside(key)?,
+            facts: *facts,
+            hashes: hashes.to_vec(),
+        })
+    }
+
+    /// Whether it is still what was kept. It is read once for that.
+    pub fn holds(&self) -> bool {
+        let image = self.image(&[]);
+        let length = self.file.metadata().map(|found| found.len());
+        length.is_ok_and(|length| length == image.size)
+            && beside::hashes(&self.file, image.size).is_ok_and(|hashes| hashes == self.hashes)
+    }
+
+    fn image(&self, salt: &[u8]) -> BuiltImage {
+        let (numbers, root_hash) = self.facts.split_at(FACTS - 32);
+        let (numbers, _) = numbers.as_chunks();
+        let number = |index: usize| {
+            numbers
+                .get(index)
+                .map_or(0, |bytes| u64::from_le_bytes(*bytes))
+        };
+        BuiltImage {
+            size: number(0),
+            data_size: number(1),
+            hash_offset: number(2),
+            salt: salt.to_vec(),
+            root_hash: root_hash.try_into().unwrap_or_default(),
+        }
+    }
+}
+
+/// [`image::build`] into a new file, or what it built from the same tree with the same options before.
 /// Bytes and facts are the same either way.
 pub fn build(
     store: Option<&Store>,
     tree: &Tree,
-    out: &mut File,
+    out: &Path,
     options: &Options,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Cached, Error> {
-    let built = |image, found, keeping| Cached {
-        image,
-        found,
-        keeping,
-    };
     let Some(store) = store else {
-        let image = image::build(tree, out, options, progress)?;
-        return Ok(built(image, false, None));
+        let mut file = create(out)?;
+        let image = image::build(tree, &mut file, options, progress)?;
+        return Ok(Cached {
+            image,
+            file,
+            found: false,
+            keeping: None,
+        });
     };
     let identity = tree.identity()?;
     let key = key(store, &identity.sha256, options);
-    if let Some(image) = copy(store, &key, out, options, progress)? {
-        return Ok(built(image, true, None));
+    if let Some((image, file)) = find(store, &key, out, options, progress)? {
+        return Ok(Cached {
+            image,
+            file,
+            found: true,
+            keeping: None,
+        });
     }
     let mut options = options.clone();
     options.squashfs.earlier = Some(Arc::new(Known::load(store, &options.squashfs)));
     let mut contents = Contents::load(store, &options.squashfs, tree);
-    let built_first = image::build_and_list(tree, out, &options, &mut contents, progress);
-    let (image, blocks) = match built_first {
+    let mut file = create(out)?;
+    let built = image::build_and_list(tree, &mut file, &options, &mut contents, progress);
+    let (image, blocks) = match built {
         // What was kept cannot be read any more: then it is not there.
         Err(error) if cannot_be_read(&error) => {
-            empty(out)?;
-            image::build_and_list(tree, out, &options, &mut Nowhere, progress)?
+            remove(out)?;
+            file = create(out)?;
+            image::build_and_list(tree, &mut file, &options, &mut Nowhere, progress)?
         }
         other => other?,
     };
     // A file that was changed meanwhile may have been read before or after that.
-    if identity.on_this_machine && tree.identity()? != identity {
-        return Ok(built(image, false, None));
-    }
-    let keeping = out.try_clone().map(|file| Keeping {
+    let same = !identity.on_this_machine || tree.identity_anew()? == identity;
+    // Without another handle it is not kept, which is no reason to fail.
+    let other = file.try_clone().ok().filter(|_| same);
+    let keeping = other.map(|file| Keeping {
         store: store.clone(),
         key,
-        file: Section::whole(&Arc::new(file)),
+        file: Arc::new(file),
         image: image.clone(),
         parameters: options.squashfs,
         contents: contents::list(tree),
         blocks,
     });
-    // Without another handle it is not kept, which is no reason to fail.
-    Ok(built(image, false, keeping.ok()))
+    Ok(Cached {
+        image,
+        file,
+        found: false,
+        keeping,
+    })
 }
 
 /// Everything that decides an image's bytes, but for the program itself. Threads do not.
@@ -127,50 +197,44 @@ pub(super) fn key(store: &Store, tree: &[u8; 32], options: &Options) -> Key {
     )
 }
 
-/// The kept image, into an empty file; `None`, and the file is empty again, when there is none.
-fn copy(
+/// Puts the kept image in its place; `None`, and there is nothing, when there is none.
+fn find(
     store: &Store,
     key: &Key,
-    out: &mut File,
+    out: &Path,
     options: &Options,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Option<BuiltImage>, Error> {
-    let Some(found) = store.find(key) else {
+) -> Result<Option<(BuiltImage, File)>, Error> {
+    let Some(kept) = Kept::find(store, key) else {
         return Ok(None);
     };
-    let total = found.size();
-    let step = Step::Contents;
-    let mut tell = |done| progress(Progress { step, done, total });
-    tell(0);
-    let mut tail = Tail {
-        out: &mut *out,
-        held: Vec::new(),
+    let image = kept.image(&options.salt);
+    let mut tell = |done| {
+        let (step, total) = (Step::Contents, image.size);
+        progress(Progress { step, done, total });
     };
-    let copied = found.copy(&mut tail, &mut tell);
-    let facts: Option<[u8; FACTS]> = tail.held.try_into().ok();
-    let whole = copied.map_err(|source| failed("copying a kept image", source))?;
-    let image = facts.filter(|_| whole).and_then(|facts| {
-        let (data_size, rest) = facts.split_first_chunk()?;
-        let (hash_offset, rest) = rest.split_first_chunk()?;
-        let (root_hash, _) = rest.split_first_chunk()?;
-        Some(BuiltImage {
-            size: total.checked_sub(FACTS as u64)?,
-            data_size: u64::from_le_bytes(*data_size),
-            hash_offset: u64::from_le_bytes(*hash_offset),
-            salt: options.salt.clone(),
-            root_hash: *root_hash,
-        })
-    });
-    if image.is_none() {
+    tell(0);
+    if !kept.holds() {
         store.forget(key);
-        empty(out)?;
+        return Ok(None);
     }
-    Ok(image)
+    beside::place(&kept.file, out).map_err(|source| failed("copying a kept image", source))?;
+    tell(image.size);
+    let file = File::open(out).map_err(|source| failed("opening a copied image", source))?;
+    Ok(Some((image, file)))
 }
 
-fn empty(out: &mut File) -> Result<(), Error> {
-    let emptied = out.set_len(0).and_then(|()| out.rewind());
-    emptied.map_err(|source| failed("taking back a damaged image", source))
+/// Nobody else may write to it: what is kept may be this very file.
+fn create(out: &Path) -> Result<File, Error> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true).mode(0o644);
+    options
+        .open(out)
+        .map_err(|source| failed("creating an image", source))
+}
+
+fn remove(out: &Path) -> Result<(), Error> {
+    fs::remove_file(out).map_err(|source| failed("taking back a damaged image", source))
 }
 
 fn cannot_be_read(error: &Error) -> bool {
@@ -187,28 +251,4 @@ fn failed(action: &'static str, source: io::Error) -> Error {
         offset: 0,
         source,
     })
-}
-
-/// Writes all but the last [`FACTS`] bytes, which it holds.
-struct Tail<'a> {
-    out: &'a mut File,
-    held: Vec<u8>,
-}
-
-impl Write for Tail<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let over = (self.held.len() + bytes.len()).saturating_sub(FACTS);
-        let held = over.min(self.held.len());
-        self.out
-            .write_all(self.held.get(..held).unwrap_or_default())?;
-        self.held.drain(..held);
-        let (through, kept) = bytes.split_at(over - held);
-        self.out.write_all(through)?;
-        self.held.extend_from_slice(kept);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use source::fetch::Digest;
 use source::layer::{Layer, LayerKind, Listing};
+use source::section::Section;
 
 use super::{Key, Store};
 
@@ -37,6 +38,18 @@ impl Layer for Listed {
         self.layer.open()
     }
 
+    fn open_to_list(&self) -> io::Result<Box<dyn Read + Send + '_>> {
+        self.layer.open_to_list()
+    }
+
+    fn as_file(&self) -> io::Result<Option<Section>> {
+        self.layer.as_file()
+    }
+
+    fn is_put_aside(&self) -> bool {
+        self.layer.is_put_aside()
+    }
+
     fn kind(&self) -> LayerKind {
         self.layer.kind()
     }
@@ -59,6 +72,6 @@ impl Layer for Listed {
 
     fn keep_listing(&self, listing: &Listing) {
         // What is not kept is read again the next time.
-        let _ = self.store.put(&self.key, &mut &listing.to_bytes()[..]);
+        let _ = self.store.put(&self.key, &listing.to_bytes());
     }
 }

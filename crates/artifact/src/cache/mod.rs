@@ -1,8 +1,8 @@
 //! Work that was done before: a store of results, each found by a hash over all that decides it.
 //!
-//! [`Store`] is here; `entry` is one file of it, [`files`] a result that is several named byte
-//! strings, [`image`] whole images, `blocks` and `contents` what later ones have of them,
-//! [`listed`] what is in a layer.
+//! [`Store`] is here; `entry` is one file of it, `beside` a large one that belongs to it, [`files`] a
+//! result that is several named byte strings, [`image`] whole images, `blocks` and `contents` what
+//! later ones have of them, [`listed`] what is in a layer.
 //!
 //! An entry carries a hash of what it holds and is checked as it is read, so a damaged one counts as
 //! none. What no hash can tell is whether an entry was made from what its key says: a store that
@@ -11,6 +11,7 @@
 //! Several builds may use a store at once. An entry gets its name when it is complete, by rename;
 //! one that is taken away while it is read stays readable to its end.
 
+mod beside;
 mod blocks;
 mod contents;
 mod entry;
@@ -20,8 +21,9 @@ mod layer;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -29,7 +31,6 @@ use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens};
 use sha2::{Digest, Sha256};
 use source::kept::Kept;
 
-pub use entry::Found;
 pub use layer::listed;
 
 /// Folder of the results inside a cache's folder.
@@ -120,49 +121,40 @@ impl Store {
         Key(hash.finalize().into())
     }
 
-    /// The entry of a key, still to be read and checked. It counts as used now.
-    pub fn find(&self, key: &Key) -> Option<Found> {
-        let path = self.path(key);
-        let file = File::open(&path).ok()?;
-        // Only the order in which entries go depends on it.
-        let _ = futimens(&file, &NOW);
-        let found = Found::open(file, key, self.maker);
-        if found.is_none() {
-            self.forget(key);
-        }
-        found
-    }
-
-    /// The content of a small entry; `None` when there is none, or it is damaged.
+    /// The content of an entry; `None` when there is none, or it is damaged. It counts as used now.
     pub fn get(&self, key: &Key) -> Option<Vec<u8>> {
-        let bytes = self.find(key)?.into_bytes();
-        if bytes.is_none() {
+        let path = self.path(key);
+        // Only the order in which entries go depends on it.
+        let _ = futimens(File::open(&path).ok()?, &NOW);
+        let entry = fs::read(&path).ok();
+        let content = entry.and_then(|entry| entry::content(&self.maker, key, entry));
+        if content.is_none() {
             self.forget(key);
         }
-        bytes
+        content
     }
 
     /// Takes an entry away, if it is there.
     pub fn forget(&self, key: &Key) {
         // What cannot be taken away is damaged again when it is read the next time.
-        let _ = fs::remove_file(self.path(key));
+        for path in [self.path(key), self.beside(key)] {
+            let _ = fs::remove_file(path);
+        }
     }
 
     /// Keeps a result, in place of an earlier one. What is larger than the whole store is not kept.
-    pub fn put(&self, key: &Key, content: &mut dyn Read) -> Result<(), Error> {
+    pub fn put(&self, key: &Key, content: &[u8]) -> Result<(), Error> {
+        if content.len() as u64 > self.limit {
+            return Ok(());
+        }
         let path = self.path(key);
         let folder = path.parent().unwrap_or(&self.folder);
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        let mut write = || -> io::Result<()> {
+        let write = || -> io::Result<()> {
             let mut new = tempfile::NamedTempFile::new_in(folder)?;
-            if entry::write(new.as_file_mut(), (key, &self.maker), content, self.limit)? {
-                match new.persist(&path) {
-                    // Another build needed the room already.
-                    Err(lost) if lost.error.kind() == io::ErrorKind::NotFound => {}
-                    kept => drop(kept?),
-                }
-            }
-            Ok(())
+            new.write_all(&entry::header(&self.maker, key, content))?;
+            new.write_all(content)?;
+            named(new.persist(&path))
         };
         write().map_err(Error::io("keep a result in", folder))
     }
@@ -171,38 +163,29 @@ impl Store {
     /// goes the same way.
     pub fn tidy(&self) -> Result<(), Error> {
         let mut entries = Vec::new();
-        let list = |folder: &Path, entries: &mut Vec<_>| -> io::Result<()> {
-            for entry in fs::read_dir(folder)? {
-                let path = entry?.path();
-                match fs::symlink_metadata(&path) {
-                    Ok(found) if found.is_file() => {
-                        let used = (found.mtime(), found.mtime_nsec());
-                        entries.push((used, path, found.len()));
+        let folders = fs::read_dir(&self.folder).map_err(Error::io("list", &self.folder))?;
+        for folder in folders.flatten().map(|entry| entry.path()) {
+            if folder.is_dir() {
+                let listed = list(&folder).map_err(Error::io("list", &folder))?;
+                entries.extend(listed.into_values());
+            }
+        }
+        entries.sort();
+        let mut total: u64 = entries.iter().map(|entry| entry.size).sum();
+        for entry in entries {
+            if total <= self.limit {
+                break;
+            }
+            for path in entry.paths {
+                match fs::remove_file(&path) {
+                    // Another build tidies, too.
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(Error::io("remove", &path)(error));
                     }
                     _ => {}
                 }
             }
-            Ok(())
-        };
-        let folders = fs::read_dir(&self.folder).map_err(Error::io("list", &self.folder))?;
-        for folder in folders.flatten().map(|entry| entry.path()) {
-            if folder.is_dir() {
-                list(&folder, &mut entries).map_err(Error::io("list", &folder))?;
-            }
-        }
-        entries.sort();
-        let mut total: u64 = entries.iter().map(|(_, _, size)| size).sum();
-        for (_, path, size) in entries {
-            if total <= self.limit {
-                break;
-            }
-            match fs::remove_file(&path) {
-                // Another build tidies, too.
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", &path)(error));
-                }
-                _ => total -= size,
-            }
+            total -= entry.size;
         }
         Ok(())
     }
@@ -214,6 +197,50 @@ impl Store {
     }
 }
 
+/// An entry, and the file beside it, as [`Store::tidy`] sees them: in the order in which they go.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Listed {
+    /// When it was last used: of an entry, for the file beside it is as old as its first name.
+    used: (i64, i64),
+    paths: Vec<PathBuf>,
+    size: u64,
+}
+
+/// What is in one of the store's folders, by name without extension.
+fn list(folder: &Path) -> io::Result<BTreeMap<PathBuf, Listed>> {
+    let mut listed = BTreeMap::new();
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        paths.push(entry?.path());
+    }
+    // An entry before the file beside it.
+    paths.sort();
+    for path in paths {
+        let Ok(found) = fs::symlink_metadata(&path) else {
+            continue;
+        };
+        if found.is_file() {
+            let entry = listed.entry(path.with_extension(""));
+            let entry = entry.or_insert_with(|| Listed {
+                used: (found.mtime(), found.mtime_nsec()),
+                paths: Vec::new(),
+                size: 0,
+            });
+            entry.size += found.len();
+            entry.paths.push(path);
+        }
+    }
+    Ok(listed)
+}
+
+/// A file got its name, unless another build needed the room already and took it away.
+fn named<F>(persisted: Result<F, tempfile::PersistError<F>>) -> io::Result<()> {
+    match persisted {
+        Err(lost) if lost.error.kind() == io::ErrorKind::NotFound => Ok(()),
+        kept => Ok(kept.map(drop)?),
+    }
+}
+
 impl Kept for Store {
     fn find(&self, kind: &str, inputs: &[&[u8]]) -> Option<Vec<u8>> {
         self.get(&self.key(kind, inputs))
@@ -221,7 +248,7 @@ impl Kept for Store {
 
     fn keep(&self, kind: &str, inputs: &[&[u8]], result: &[u8]) {
         // What is not kept is made again the next time.
-        let _ = self.put(&self.key(kind, inputs), &mut &result[..]);
+        let _ = self.put(&self.key(kind, inputs), result);
     }
 }
 

@@ -46,14 +46,13 @@ pub(super) fn image(
     tree: &Tree,
     options: &Options,
 ) -> ((Vec<u8>, BuiltImage), bool) {
-    let mut out = tempfile::tempfile().unwrap();
-    let cached = image::build(store, tree, &mut out, options, &mut |_| {}).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("image");
+    let cached = image::build(store, tree, &out, options, &mut |_| {}).unwrap();
     if let Some(keeping) = cached.keeping {
         keeping.run().unwrap();
     }
-    let mut bytes = Vec::new();
-    io::Seek::rewind(&mut out).unwrap();
-    out.read_to_end(&mut bytes).unwrap();
+    let bytes = fs::read(out).unwrap();
     assert_eq!(bytes.len() as u64, cached.image.size);
     ((bytes, cached.image), cached.found)
 }
@@ -72,7 +71,7 @@ fn a_result_is_found_by_all_that_decides_it() {
             .key("kind", &[b"a", b"bc"]),
     ];
     assert_eq!(store.get(&key), None);
-    store.put(&key, &mut &b"content"[..]).unwrap();
+    store.put(&key, b"content").unwrap();
     assert_eq!(store.get(&key).as_deref(), Some(&b"content"[..]));
     for other in others {
         assert_ne!(other, key);
@@ -90,7 +89,7 @@ fn a_damaged_entry_is_a_miss() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path(), 1 << 20);
     let key = store.key("kind", &[]);
-    store.put(&key, &mut &b"content"[..]).unwrap();
+    store.put(&key, b"content").unwrap();
     let whole = fs::read(store.path(&key)).unwrap();
     for at in 0..whole.len() {
         let mut damaged = whole.clone();
@@ -103,7 +102,7 @@ fn a_damaged_entry_is_a_miss() {
     }
     fs::write(store.path(&key), [&whole[..], b"!"].concat()).unwrap();
     assert_eq!(store.get(&key), None);
-    store.put(&key, &mut &b"content"[..]).unwrap();
+    store.put(&key, b"content").unwrap();
     assert!(store.get(&key).is_some());
 }
 
@@ -113,7 +112,7 @@ fn another_programs_entry_is_none() {
     let store = store(folder.path(), 1 << 20);
     let key = store.key("kind", &[]);
     let other = Store::open(folder.path(), 1 << 20, [8; 32]).unwrap();
-    other.put(&key, &mut &b"content"[..]).unwrap();
+    other.put(&key, b"content").unwrap();
     assert!(other.get(&key).is_some());
     assert_eq!(store.get(&key), None);
 }
@@ -124,7 +123,7 @@ fn the_one_not_used_for_longest_goes_first() {
     let store = store(folder.path(), 1000);
     let keys: Vec<Key> = (0..4).map(|n: u8| store.key("kind", &[&[n]])).collect();
     for (key, age) in keys.iter().zip([40, 30, 20, 10]) {
-        store.put(key, &mut &[0; 300][..]).unwrap();
+        store.put(key, &[0; 300]).unwrap();
         let times = FileTimes::new();
         let then = SystemTime::now() - Duration::from_secs(age);
         let file = File::options().write(true).open(store.path(key)).unwrap();
@@ -156,9 +155,9 @@ fn what_is_larger_than_all_of_it_is_not_kept() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path(), 10);
     let key = store.key("kind", &[]);
-    store.put(&key, &mut &[0; 11][..]).unwrap();
+    store.put(&key, &[0; 11]).unwrap();
     assert!(store.get(&key).is_none());
-    store.put(&key, &mut &[0; 10][..]).unwrap();
+    store.put(&key, &[0; 10]).unwrap();
     assert!(store.get(&key).is_some());
 }
 
@@ -251,25 +250,62 @@ fn a_damaged_image_is_built_again() {
     let store = store(folder.path(), 1 << 20);
     let (built, _) = image(Some(&store), &tree(), &options());
     let key = image::key(&store, &tree().identity().unwrap().sha256, &options());
-    let whole = fs::read(store.path(&key)).unwrap();
-    let end = whole.len();
-    for at in [0, 40, 80, 5000, end - 100, end - 40, end - 1] {
-        let mut damaged = whole.clone();
-        damaged[at] ^= 0x10;
-        fs::write(store.path(&key), &damaged).unwrap();
-        assert_eq!(
-            image(Some(&store), &tree(), &options()),
-            (built.clone(), false),
-            "{at}"
-        );
-        assert_eq!(fs::read(store.path(&key)).unwrap(), whole);
+    let (entry, beside) = (store.path(&key), store.beside(&key));
+    let ats = [
+        (&entry, &[0, 40, 80, 100, 136, 167][..]),
+        (&beside, &[0, 100, 5000, 8191]),
+    ];
+    for (path, ats) in ats {
+        let whole = fs::read(path).unwrap();
+        for at in ats {
+            let mut damaged = whole.clone();
+            damaged[*at] ^= 0x10;
+            fs::write(path, &damaged).unwrap();
+            assert_eq!(
+                image(Some(&store), &tree(), &options()),
+                (built.clone(), false),
+                "{at}"
+            );
+            assert_eq!(fs::read(path).unwrap(), whole);
+        }
+        for other in [&whole[..whole.len() / 2], &[&whole[..], b"!"].concat()] {
+            fs::write(path, other).unwrap();
+            assert!(!image(Some(&store), &tree(), &options()).1);
+        }
+        fs::remove_file(path).unwrap();
+        assert!(!image(Some(&store), &tree(), &options()).1);
+        assert!(image(Some(&store), &tree(), &options()).1);
     }
-    fs::write(store.path(&key), &whole[..end / 2]).unwrap();
-    assert_eq!(
-        image(Some(&store), &tree(), &options()),
-        (built.clone(), false)
-    );
+    // Another could change it once it was looked at.
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o664)).unwrap();
+    assert!(!image(Some(&store), &tree(), &options()).1);
     assert_eq!(image(Some(&store), &tree(), &options()), (built, true));
+}
+
+#[test]
+fn an_image_goes_with_its_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let large = store(folder.path(), 1 << 20);
+    image(Some(&large), &tree(), &options());
+    let key = image::key(&large, &tree().identity().unwrap().sha256, &options());
+    let (entry, beside) = (large.path(&key), large.beside(&key));
+    // The file is older than what used it.
+    let old = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
+    File::open(&beside).unwrap().set_times(old).unwrap();
+    large.put(&large.key("other", &[]), &[0; 10]).unwrap();
+    let other = large.path(&large.key("other", &[]));
+    File::open(&other).unwrap().set_times(old).unwrap();
+    let size = || -> u64 {
+        let folders = fs::read_dir(folder.path().join(FOLDER)).unwrap();
+        let files = folders.flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap());
+        files
+            .map(|file| file.unwrap().metadata().unwrap().len())
+            .sum()
+    };
+    store(folder.path(), size() - 1).tidy().unwrap();
+    assert!(entry.exists() && beside.exists() && !other.exists());
+    store(folder.path(), size() - 1).tidy().unwrap();
+    assert!(!entry.exists() && !beside.exists());
 }
 
 #[test]
@@ -305,9 +341,7 @@ fn two_builds_at_once() {
                 let store = store(folder.path(), expected.0.len() as u64 + 200);
                 for _ in 0..20 {
                     assert_eq!(image(Some(&store), &tree(), &options()).0, expected);
-                    store
-                        .put(&store.key("other", &[]), &mut &[0; 150][..])
-                        .unwrap();
+                    store.put(&store.key("other", &[]), &[0; 150]).unwrap();
                     store.tidy().unwrap();
                 }
             });

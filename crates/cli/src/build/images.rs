@@ -30,7 +30,7 @@ pub fn write(
 ) -> anyhow::Result<Image> {
     let step = work.progress.step(stem);
     let file_name = esp::image_file(stem);
-    let mut file = staging.create(&file_name)?;
+    let place = staging.path(&file_name);
     let total = tree.totals().bytes;
     let config = &plan.config.image;
     let (epoch, seed) = seed(tree, parts.epoch);
@@ -44,19 +44,20 @@ pub fn write(
         salt: salt(&seed, stem).to_vec(),
         uuid: guid_from(&seed, stem).to_bytes(),
     };
-    let built = work.image(tree, &mut file, &options, &mut |at| {
+    let built = work.image(tree, &place, &options, &mut |at| {
         step.bytes(at.done, at.total)
     });
-    let (built, found) = built
+    let cached = built
         .with_context(|| format!("the image {file_name} cannot be made"))
         .input_code()?;
-    staging.flush(file);
+    staging.flush(&cached.file);
+    let built = cached.image;
     let root_hash = hex(&built.root_hash);
     staging.write(&esp::root_hash_file(stem), root_hash.as_bytes())?;
     let signature = keys.sign_detached(root_hash.as_bytes())?;
     staging.write(&esp::signature_file(stem), &signature)?;
     let size = progress::size(built.size);
-    let from = if found { " as before" } else { "" };
+    let from = if cached.found { " as before" } else { "" };
     step.done(&format!(
         "{size} of {}{from}, root hash {}…",
         progress::size(total),

@@ -3,17 +3,19 @@
 //! A build without it gives the same bytes, and none fails because something cannot be kept.
 
 use std::cell::RefCell;
-use std::fs::File;
+use std::fs::{self, File};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
 use artifact::cache::files::{self, Files};
+use artifact::cache::image::Cached;
 use artifact::cache::{self, Store};
-use artifact::image::{self, BuiltImage};
+use artifact::image;
 use sha2::{Digest, Sha256};
 use source::kept::Kept;
-use source::layer::Layer;
+use source::layer::{Layer, Spool};
 use source::tree::Tree;
 
 use super::plan::Plan;
@@ -27,6 +29,8 @@ pub struct Work<'a> {
     keeping: RefCell<Vec<JoinHandle<Result<(), cache::Error>>>>,
     /// One at a time: each adds itself to a list.
     turn: Arc<Mutex<()>>,
+    /// Where streams are put aside.
+    spool: Arc<Spool>,
     /// Where steps are shown.
     pub progress: &'a Progress,
 }
@@ -42,6 +46,7 @@ impl<'a> Work<'a> {
             store: None,
             keeping: RefCell::default(),
             turn: Arc::default(),
+            spool: Spool::new(&plan.out, room_in_memory()),
             progress,
         };
         match store {
@@ -52,16 +57,16 @@ impl<'a> Work<'a> {
         work
     }
 
-    /// Builds an image, or copies it; says whether it was copied.
+    /// Builds an image as a new file, or puts there what was built before.
     pub fn image(
         &self,
         tree: &Tree,
-        file: &mut File,
+        out: &Path,
         options: &image::Options,
         progress: &mut dyn FnMut(image::Progress),
-    ) -> Result<(BuiltImage, bool), image::Error> {
-        let cached = cache::image::build(self.store.as_ref(), tree, file, options, progress)?;
-        if let Some(keeping) = cached.keeping {
+    ) -> Result<Cached, image::Error> {
+        let mut cached = cache::image::build(self.store.as_ref(), tree, out, options, progress)?;
+        if let Some(keeping) = cached.keeping.take() {
             let thread = std::thread::Builder::new().name("keep".to_owned());
             // Where there can be no more threads, it is not kept.
             let turn = self.turn.clone();
@@ -71,7 +76,7 @@ impl<'a> Work<'a> {
             });
             self.keeping.borrow_mut().extend(thread);
         }
-        Ok((cached.image, cached.found))
+        Ok(cached)
     }
 
     /// Where parts of the work are kept by who does it.
@@ -82,6 +87,11 @@ impl<'a> Work<'a> {
     /// A layer whose stream is listed once.
     pub fn listed(&self, layer: Arc<dyn Layer>) -> Arc<dyn Layer> {
         cache::listed(self.store.as_ref(), layer)
+    }
+
+    /// A layer that is decompressed once: its stream is put aside when it is listed.
+    pub fn put_aside(&self, layer: Arc<dyn Layer>) -> Arc<dyn Layer> {
+        self.spool.layer(layer)
     }
 
     /// What `make` makes of a tree; a name and the other inputs say what that is.
@@ -104,8 +114,8 @@ impl<'a> Work<'a> {
         }
         let made = make()?;
         // A file that was changed meanwhile may have been read before or after that.
-        if !identity.on_this_machine || tree.identity().input_code()? == identity {
-            let kept = store.put(&key, &mut &files::pack(&made)[..]);
+        if !identity.on_this_machine || tree.identity_anew().input_code()? == identity {
+            let kept = store.put(&key, &files::pack(&made));
             kept.unwrap_or_else(|error| self.note(&error.into()));
         }
         Ok(made)
@@ -140,6 +150,17 @@ impl Drop for Work<'_> {
     fn drop(&mut self) {
         self.end_keeping();
     }
+}
+
+/// How many bytes of files the kernel holds before it makes their writer wait for the disk: a fifth of
+/// what is available (kernel: `Documentation/admin-guide/sysctl/vm.rst`, `dirty_ratio`).
+fn room_in_memory() -> u64 {
+    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = meminfo.lines().find_map(|line| {
+        let kib = line.strip_prefix("MemAvailable:")?.strip_suffix("kB")?;
+        kib.trim().parse::<u64>().ok()
+    });
+    available.unwrap_or_default() * 1024 / 5
 }
 
 /// The hash of the program: another one may make something else of the same inputs.
