@@ -197,7 +197,7 @@ fn initrd(modules: &ChosenModules, level: i32) -> Initrd {
         firmware: &BTreeMap::new(),
         mtime: 1_700_000_000,
     };
-    Initrd::build(&parts, level).unwrap()
+    Initrd::build(&parts, level, None).unwrap()
 }
 
 #[test]

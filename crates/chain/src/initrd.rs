@@ -23,8 +23,12 @@ pub(crate) struct Pinned {
     pub(crate) policy: Option<Vec<u8>>,
 }
 
-/// Reads an initrd: one newc archive, as it is or as one zstd frame. The kernel would unpack
-/// whatever follows, and a later file takes an earlier one's place: neither may be.
+/// Most archives that are read. One of sealboot's has two.
+const ARCHIVES: usize = 16;
+
+/// Reads an initrd: newc archives one behind the other, as they are or as zstd frames. The kernel unpacks
+/// all of them, and a later file takes an earlier one's place: what pins the release may be in them
+/// once.
 pub(crate) fn pinned(part: &mut Part<'_>, section: Section) -> Result<Pinned, Error> {
     let what = part.name().to_owned();
     let wrong = |problem: String| Error::Initrd {
@@ -38,7 +42,7 @@ pub(crate) fn pinned(part: &mut Part<'_>, section: Section) -> Result<Pinned, Er
         })?;
     let mut packed = BufReader::new(part.take(section.size));
     let magic = packed.fill_buf().map_err(|e| wrong(e.to_string()))?;
-    let mut archive: Box<dyn Read + '_> = match magic.get(..6) {
+    let stream: Box<dyn Read + '_> = match magic.get(..6) {
         Some(start) if start.starts_with(&ZSTD) => {
             let decoder = zstd::Decoder::with_buffer(packed).map_err(|e| wrong(e.to_string()))?;
             Box::new(decoder.take(ARCHIVE))
@@ -50,13 +54,22 @@ pub(crate) fn pinned(part: &mut Part<'_>, section: Section) -> Result<Pinned, Er
             return Err(wrong(format!("it starts with {start}; {expected}")));
         }
     };
+    let mut stream = BufReader::new(stream);
     let rows = [esp::MANIFEST, esp::BOOT, esp::POLICY].map(|name| (name, LIMIT));
-    let files = cpio::select(&mut archive, &rows).map_err(|error| match error {
-        cpio::Error::Read(source) => wrong(format!("it cannot be unpacked: {source}")),
-        other => wrong(other.to_string()),
-    })?;
-    if !is_blank(&mut archive).map_err(|e| wrong(format!("something follows its archive: {e}")))? {
-        return Err(wrong("something follows its archive".to_owned()));
+    let mut files = Vec::new();
+    for number in 1.. {
+        let selected = cpio::select(&mut stream, &rows).map_err(|error| match error {
+            cpio::Error::Read(source) => wrong(format!("it cannot be unpacked: {source}")),
+            other => wrong(format!("archive {number}: {other}")),
+        });
+        files.extend(selected?);
+        let more = skip_zeros(&mut stream);
+        if !more.map_err(|e| wrong(format!("something follows its archive: {e}")))? {
+            break;
+        }
+        if number == ARCHIVES {
+            return Err(wrong(format!("it has more than {ARCHIVES} archives")));
+        }
     }
     let mut pinned = Pinned::default();
     for (name, bytes) in files {
@@ -72,20 +85,19 @@ pub(crate) fn pinned(part: &mut Part<'_>, section: Section) -> Result<Pinned, Er
     Ok(pinned)
 }
 
-/// Whether only zeros are left.
-fn is_blank(rest: &mut dyn Read) -> std::io::Result<bool> {
-    let mut buffer = [0; 4096];
+/// Passes over zeros; whether anything follows them.
+fn skip_zeros(rest: &mut dyn BufRead) -> std::io::Result<bool> {
     loop {
-        match rest.read(&mut buffer) {
-            Ok(0) => return Ok(true),
-            Ok(length) => {
-                let bytes = buffer.get(..length).unwrap_or_default();
-                if bytes.iter().any(|byte| *byte != 0) {
-                    return Ok(false);
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+        let buffer = match rest.fill_buf() {
+            Ok(buffer) => buffer,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
+        };
+        let length = buffer.len();
+        let zeros = buffer.iter().take_while(|byte| **byte == 0).count();
+        rest.consume(zeros);
+        if zeros < length || length == 0 {
+            return Ok(length != 0);
         }
     }
 }

@@ -84,7 +84,7 @@ pub(crate) fn verb(options: &args::InitrdBuild, json: bool, quiet: bool) -> anyh
         None => None,
     };
     let step = progress.step("initrd");
-    let bytes = make(&plan, &parts, settled, &manifest, policy.as_deref())?;
+    let bytes = make(&plan, &parts, settled, &manifest, policy.as_deref(), &work)?;
     let size = bytes.len() as u64;
     NewFile::write(&options.output, &bytes)?;
     step.clear();
@@ -154,6 +154,7 @@ pub(super) fn make(
     system: &SystemParts,
     manifest: &Manifest,
     policy: Option<&[u8]>,
+    work: &Work,
 ) -> anyhow::Result<Vec<u8>> {
     let config = &plan.config;
     let boot = Boot {
@@ -179,5 +180,5 @@ pub(super) fn make(
         firmware: &BTreeMap::new(),
         mtime: parts.epoch,
     };
-    Ok(Initrd::build(&initrd, config.initrd.level)?.bytes)
+    Ok(Initrd::build(&initrd, config.initrd.level, work.kept())?.bytes)
 }
