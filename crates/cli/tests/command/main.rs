@@ -8,6 +8,7 @@ mod cache;
 mod chain;
 mod image;
 mod keys;
+mod killed;
 mod mirror;
 mod oci;
 mod place;
