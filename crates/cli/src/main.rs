@@ -16,6 +16,7 @@ mod run;
 mod status;
 mod verify;
 mod write;
+mod write_behind;
 
 use std::process::ExitCode;
 

@@ -83,7 +83,17 @@ pub fn build<F: Read + Write + Seek + Send>(
     build_and_list(tree, out, options, &mut Nowhere, progress).map(|(image, _)| image)
 }
 
-/// The same, and where the image's blocks are if [`squashfs::Options::earlier`] asks for it. Layers
+/// The squashfs alone, without a hash tree; its size in bytes.
+pub fn build_squashfs<F: Read + Write + Seek>(
+    tree: &Tree,
+    out: &mut F,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<u64, Error> {
+    squashfs(tree, out, options, &mut Nowhere, progress).map(|written| written.size)
+}
+
+/// [`build`], and where the image's blocks are if [`squashfs::Options::earlier`] asks for it. Layers
 /// whose contents are `elsewhere` are not read.
 pub fn build_and_list<F: Read + Write + Seek + Send>(
     tree: &Tree,
@@ -94,8 +104,34 @@ pub fn build_and_list<F: Read + Write + Seek + Send>(
 ) -> Result<(BuiltImage, Vec<StoredBlock>), Error> {
     let threads = options.squashfs.threads;
     let mut out = verity::HashingWriter::new(out, &options.salt, threads)?;
+    let written = squashfs(tree, &mut out, options, elsewhere, progress)?;
+    let mut report = Report::new(Step::Hashes, written.size, progress);
+    let verity::Built {
+        data_size,
+        hash_offset,
+        root_hash,
+        size,
+    } = out.finish(written.size, options.uuid)?;
+    report.finish();
+    let image = BuiltImage {
+        size,
+        data_size,
+        hash_offset,
+        salt: options.salt.clone(),
+        root_hash,
+    };
+    Ok((image, written.blocks))
+}
+
+fn squashfs<F: Read + Write + Seek>(
+    tree: &Tree,
+    out: &mut F,
+    options: &Options,
+    elsewhere: &mut dyn Elsewhere,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<squashfs::Written, Error> {
     let (mut inodes, ids) = inodes(tree, options.source_date_epoch)?;
-    let mut writer = squashfs::Writer::new(&mut out, options.squashfs.clone())?;
+    let mut writer = squashfs::Writer::new(out, options.squashfs.clone())?;
 
     let contents = ids.keys().filter_map(|id| tree.node(*id).content());
     writer.expect(contents.map(|content| content.size));
@@ -117,23 +153,7 @@ pub fn build_and_list<F: Read + Write + Seek + Send>(
     let mut report = Report::new(Step::Tables, 1, progress);
     let written = writer.finish(&inodes, options.source_date_epoch)?;
     report.finish();
-
-    let mut report = Report::new(Step::Hashes, written.size, progress);
-    let verity::Built {
-        data_size,
-        hash_offset,
-        root_hash,
-        size,
-    } = out.finish(written.size, options.uuid)?;
-    report.finish();
-    let image = BuiltImage {
-        size,
-        data_size,
-        hash_offset,
-        salt: options.salt.clone(),
-        root_hash,
-    };
-    Ok((image, written.blocks))
+    Ok(written)
 }
 
 /// For a tree whose contents are where it says.

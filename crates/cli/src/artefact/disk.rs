@@ -69,7 +69,7 @@ pub fn build(options: &args::DiskBuild, json: bool, quiet: bool) -> anyhow::Resu
     }
     let step = Progress::new(quiet || json).step("disk");
     let (size, content) = (plan.disk_size(), plan.content_size());
-    let mut new = NewFile::create(&options.output)?;
+    let mut new = NewFile::create_large(&options.output)?;
     plan.write(new.file(), &mut |done| step.bytes(done, content))
         .with_context(|| format!("{} cannot be written", options.output.display()))
         .input_code()?;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use anyhow::Context;
 use formats::squashfs::Reader;
@@ -10,7 +11,7 @@ use formats::verity::{self, BLOCK_SIZE, SUPERBLOCK_SIZE, Superblock};
 use media::disk::guid_from;
 use sha2::{Digest, Sha256};
 
-use super::image::{Made, Verity, cut, hex, salt, say, sign};
+use super::image::{Made, Verity, hex, salt, say, sign};
 use super::open_keys;
 use crate::args;
 use crate::exit::{Code, WithCode};
@@ -99,4 +100,11 @@ fn seed(file: &mut File, size: u64) -> anyhow::Result<[u8; 32]> {
         hash.update(&end);
     }
     Ok(hash.finalize().into())
+}
+
+/// Takes away what is behind `size` bytes.
+fn cut(file: &mut File, size: u64, path: &Path) -> anyhow::Result<()> {
+    file.set_len(size)
+        .with_context(|| format!("{} cannot be cut", path.display()))
+        .code(Code::Failed)
 }

@@ -1,10 +1,9 @@
 //! `sealboot image build`: sources, merged, as one image.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
-use artifact::image;
+use artifact::image::{self, BuiltImage};
 use contract::esp;
 use formats::squashfs;
 use media::disk::guid_from;
@@ -68,31 +67,34 @@ pub fn build(options: &args::ImageBuild, json: bool, quiet: bool) -> anyhow::Res
         uuid: guid_from(&seed, "image").to_bytes(),
     };
     let step = progress.step("image");
-    let mut new = NewFile::create(&options.output)?;
-    let built = image::build(&tree, new.file(), &settings, &mut |at| {
-        step.bytes(at.done, at.total)
-    })
-    .with_context(|| format!("the image {} cannot be made", options.output.display()))
-    .input_code()?;
-    if options.no_verity {
-        // Hashing is the smallest part of it, and it leaves the squashfs as it is.
-        cut(new.file(), built.hash_offset, &options.output)?;
-    }
+    let mut new = NewFile::create_large(&options.output)?;
+    let mut tell = |at: image::Progress| step.bytes(at.done, at.total);
+    let built = match options.no_verity {
+        true => {
+            image::build_squashfs(&tree, new.file(), &settings, &mut tell).map(|size| (size, None))
+        }
+        false => image::build(&tree, new.file(), &settings, &mut tell)
+            .map(|built| (built.size, Some(Verity::from(built)))),
+    };
+    let (size, verity) = built
+        .with_context(|| format!("the image {} cannot be made", options.output.display()))
+        .input_code()?;
     new.publish()?;
     step.clear();
-    let verity = (!options.no_verity).then(|| Verity {
-        data_size: built.data_size,
-        hash_offset: built.hash_offset,
-        salt: hex(&built.salt),
-        root_hash: hex(&built.root_hash),
-    });
     sign(&options.output, verity.as_ref(), keys.as_ref())?;
-    let size = match options.no_verity {
-        true => built.hash_offset,
-        false => built.size,
-    };
     let file = &options.output;
     say(&Made { file, size, verity }, json)
+}
+
+impl From<BuiltImage> for Verity {
+    fn from(built: BuiltImage) -> Self {
+        Self {
+            data_size: built.data_size,
+            hash_offset: built.hash_offset,
+            salt: hex(&built.salt),
+            root_hash: hex(&built.root_hash),
+        }
+    }
 }
 
 /// How the command line says that the image is written, and where it does not, the configuration.
@@ -131,7 +133,7 @@ fn plan(options: &args::ImageBuild, mut config: Config) -> anyhow::Result<Plan> 
     Ok(Plan {
         cache: options.cache.clone().unwrap_or_else(usual),
         keep: None,
-        out: PathBuf::new(),
+        out: options.output.parent().unwrap_or(Path::new("")).to_owned(),
         offline: options.offline,
         epoch: date::given()?,
         systems: System::all(&config),
@@ -158,19 +160,13 @@ fn source(text: &str) -> anyhow::Result<Source> {
     Ok(source)
 }
 
-/// What salt and UUID come from: names, kinds and dates of all that is in the image.
+/// What salt and UUID come from: names, kinds, sizes and dates of all that is in the image.
 fn seed(tree: &Tree, epoch: u32) -> [u8; 32] {
-    let mut hash = Sha256::new_with_prefix("sealboot image");
-    hash.update(epoch.to_le_bytes());
-    for digest in tree.layer_digests() {
-        hash.update(digest);
-    }
-    for (path, _, node) in tree.iter() {
-        hash.update((path.len() as u64).to_le_bytes());
-        hash.update(path);
-        hash.update(node.metadata.mtime.to_le_bytes());
-    }
-    hash.finalize().into()
+    Sha256::new_with_prefix("sealboot image")
+        .chain_update(epoch.to_le_bytes())
+        .chain_update(tree.outline())
+        .finalize()
+        .into()
 }
 
 /// A salt need not be secret or random, only different for different images.
@@ -179,13 +175,6 @@ pub(super) fn salt(seed: &[u8]) -> [u8; 32] {
         .chain_update(seed)
         .finalize()
         .into()
-}
-
-/// Takes away what is behind `size` bytes.
-pub(super) fn cut(file: &mut File, size: u64, path: &Path) -> anyhow::Result<()> {
-    file.set_len(size)
-        .with_context(|| format!("{} cannot be cut", path.display()))
-        .code(Code::Failed)
 }
 
 /// Writes root hash and signature beside an image.

@@ -9,11 +9,13 @@ use anyhow::{Context, bail};
 use tempfile::NamedTempFile;
 
 use crate::exit::{Code, WithCode};
+use crate::write_behind::WriteBehind;
 
 /// A file in the making, beside its place; removed on drop.
 pub struct NewFile {
     file: NamedTempFile,
     place: PathBuf,
+    behind: Option<WriteBehind>,
 }
 
 impl NewFile {
@@ -30,9 +32,17 @@ impl NewFile {
             Ok(Self {
                 file,
                 place: place.to_owned(),
+                behind: None,
             })
         };
         start().with_context(|| cannot(place)).code(Code::Failed)
+    }
+
+    /// The same for a large one, which goes to the disk while it is written.
+    pub fn create_large(place: &Path) -> anyhow::Result<Self> {
+        let mut new = Self::create(place)?;
+        new.behind = Some(WriteBehind::start(new.file.as_file()));
+        Ok(new)
     }
 
     /// To write to, and to read back.
@@ -42,8 +52,13 @@ impl NewFile {
 
     /// Puts it in its place, after it has reached the disk.
     pub fn publish(self) -> anyhow::Result<()> {
-        let Self { file, place } = self;
+        let Self {
+            file,
+            place,
+            behind,
+        } = self;
         let finish = || -> io::Result<()> {
+            behind.map_or(Ok(()), WriteBehind::finish)?;
             file.as_file().sync_all()?;
             file.as_file()
                 .set_permissions(Permissions::from_mode(0o644))?;

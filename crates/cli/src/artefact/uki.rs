@@ -56,7 +56,7 @@ pub fn build(options: &args::UkiBuild, json: bool) -> anyhow::Result<()> {
         linux: &linux,
     };
     let signer = keys.as_ref().map(|keys| keys.db());
-    let mut new = NewFile::create(&options.output)?;
+    let mut new = NewFile::create_large(&options.output)?;
     let mut give = |out: &mut dyn Write| copy(&options.initrd, &initrd, out);
     let size = uki::write(&stub, &parts, signer, new.file(), &mut give)
         .map_err(|error| {

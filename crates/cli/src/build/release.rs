@@ -137,11 +137,12 @@ pub fn build(
         };
         let step = progress.step("initrd");
         let policy = policy::signed(system.execute, manifest, keys)?;
-        let initrd = initrd::make(plan, &parts, system, manifest, policy.as_deref())?;
+        let initrd = initrd::make(plan, &parts, system, manifest, policy.as_deref(), work)?;
         step.done(&of(initrd.len() as u64));
 
         let step = progress.step("UKI");
         let mut file = staging.create(&out::uki(manifest.system_name()))?;
+        staging.flush(&file);
         let size = uki(plan, &parts, system, &initrd, keys, &mut file)?;
         step.done(&format!("{}, signed", of(size)));
     }
@@ -150,6 +151,7 @@ pub fn build(
     let disk = disk::plan(plan, &parts, &manifests, keys, staging)?;
     let (size, total) = (disk.disk_size(), disk.content_size());
     let mut file = staging.create(DISK)?;
+    staging.flush(&file);
     disk.write(&mut file, &mut |done| step.bytes(done, total))?;
     let (size, total) = (progress::size(size), progress::size(total));
     step.done(&format!("{size}, {total} used"));

@@ -4,7 +4,6 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 
 use anyhow::{Context, bail};
 use media::disk::{FileOnSlot, Source};
@@ -12,6 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::release::ReleaseFile;
 use crate::exit::{Code, WithCode};
+use crate::write_behind::WriteBehind;
 
 /// Prefix of the folder that a running build writes to.
 const PREFIX: &str = ".building-";
@@ -26,7 +26,7 @@ pub struct Staging {
     /// Names that a release can have.
     possible: Vec<String>,
     /// Files on their way to the disk.
-    flushing: Vec<JoinHandle<io::Result<()>>>,
+    flushing: Vec<WriteBehind>,
 }
 
 impl Staging {
@@ -111,12 +111,9 @@ impl Staging {
             .with_context(|| format!("{} cannot be written", self.out.join(name).display()))
     }
 
-    /// Starts bringing a large file to the disk, while the build goes on.
-    pub fn flush(&mut self, file: File) {
-        let thread = std::thread::Builder::new().name("flush".to_owned());
-        // Where there can be no more threads, publishing does it.
-        let flushing = thread.spawn(move || file.sync_data());
-        self.flushing.extend(flushing);
+    /// Brings a large file to the disk while it is written, and while the build goes on.
+    pub fn flush(&mut self, file: &File) {
+        self.flushing.push(WriteBehind::start(file));
     }
 
     /// A file that was written, as it goes on a boot partition at `path`.
@@ -149,11 +146,8 @@ impl Staging {
     pub fn publish(mut self) -> anyhow::Result<()> {
         let flushing = std::mem::take(&mut self.flushing);
         let finish = || -> io::Result<()> {
-            for thread in flushing {
-                // What a thread was told is not told again to who asks after it.
-                thread
-                    .join()
-                    .unwrap_or_else(|_| Err(io::Error::other("a thread stopped")))?;
+            for behind in flushing {
+                behind.finish()?;
             }
             for name in &self.names {
                 File::open(self.corner.path().join(name))?.sync_all()?;
