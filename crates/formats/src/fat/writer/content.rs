@@ -93,11 +93,16 @@ fn write_piece<W: Write + Seek>(
     if medium == Medium::Used {
         return write_at(out, offset, bytes);
     }
-    for (part, offset) in bytes.chunks(HOLE).zip((offset..).step_by(HOLE)) {
-        // A hole reads as zeroes: nothing to write.
-        if part != &ZEROES[..part.len()] {
-            write_at(out, offset, part)?;
+    // A hole reads as zeroes: nothing to write. What is between two holes is written at once.
+    let is_hole = |part: &[u8]| part == &ZEROES[..part.len()];
+    let parts: Vec<&[u8]> = bytes.chunks(HOLE).collect();
+    let (mut offset, mut left) = (offset, bytes);
+    for run in parts.chunk_by(|one, next| is_hole(one) == is_hole(next)) {
+        let (now, rest) = left.split_at(run.iter().map(|part| part.len()).sum());
+        if !run.iter().all(|part| is_hole(part)) {
+            write_at(out, offset, now)?;
         }
+        (offset, left) = (offset + now.len() as u64, rest);
     }
     Ok(())
 }
