@@ -13,6 +13,7 @@ mod oci;
 mod owner;
 mod qcow2;
 mod signatures;
+mod signers;
 mod squashfs;
 mod tree;
 mod uki;

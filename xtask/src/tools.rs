@@ -53,6 +53,8 @@ pub const TEST: &[Row] = &[
     ("skopeo", "skopeo"),
     ("buildah", "buildah"),
     ("docker-registry", "docker-registry"),
+    ("softhsm2-util", "softhsm2"),
+    ("pkcs11-tool", "opensc"),
 ];
 
 /// How often packages are installed: one that comes can push out another that was there.

@@ -7,6 +7,7 @@ mod run;
 mod write;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -109,6 +110,33 @@ pub struct Passphrase {
     pub passphrase_file: Option<PathBuf>,
 }
 
+/// What signs.
+#[derive(Args, Clone, Debug)]
+pub struct Opening {
+    #[command(flatten)]
+    pub passphrase: Passphrase,
+    /// A program that signs instead of DIR/db.key, with its arguments, split at spaces: it gets a
+    /// SHA-256 digest on standard input and gives an RSA signature (PKCS#1 v1.5)
+    #[arg(long, value_name = "COMMAND", conflicts_with = "passphrase_file")]
+    pub sign_with: Option<Program>,
+}
+
+/// A program and its arguments.
+#[derive(Clone, Debug)]
+pub struct Program(pub Vec<String>);
+
+impl FromStr for Program {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        match words.is_empty() {
+            true => Err("it names no program"),
+            false => Ok(Self(words)),
+        }
+    }
+}
+
 /// `sealboot keys create`
 #[derive(Args, Debug)]
 pub struct KeysCreate {
@@ -143,7 +171,7 @@ pub struct Build {
     #[arg(long, value_name = "DIR")]
     pub keys: Option<PathBuf>,
     #[command(flatten)]
-    pub passphrase: Passphrase,
+    pub opening: Opening,
     /// Folder for the results
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub out: PathBuf,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Passphrase;
+use super::Opening;
 use crate::config::Compressor;
 
 /// Block sizes that squashfs has, in KiB.
@@ -85,7 +85,7 @@ pub struct Signing {
     #[arg(long, value_name = "DIR")]
     pub keys: Option<PathBuf>,
     #[command(flatten)]
-    pub passphrase: Passphrase,
+    pub opening: Opening,
 }
 
 /// `sealboot uki …`
@@ -159,7 +159,7 @@ pub struct InitrdBuild {
     #[arg(long, value_name = "DIR")]
     pub keys: Option<PathBuf>,
     #[command(flatten)]
-    pub passphrase: Passphrase,
+    pub opening: Opening,
     /// Folder of downloads, checked again at every use
     /// [default: $XDG_CACHE_HOME/sealboot, ~/.cache/sealboot, else cache]
     #[arg(long, value_name = "DIR")]

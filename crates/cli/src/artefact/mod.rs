@@ -48,9 +48,11 @@ pub fn disk(verb: &DiskVerb, json: bool, quiet: bool) -> anyhow::Result<()> {
 /// The owner's keys, where signing is asked for: first of all, because a wrong passphrase should not
 /// cost minutes.
 fn open_keys(signing: &Signing) -> anyhow::Result<Option<OwnerKeys>> {
+    let sign_with = signing.opening.sign_with.as_ref();
+    let sign_with = sign_with.map_or(&[][..], |program| &program.0);
     let folder = signing.keys.as_deref();
     folder
-        .map(|folder| keys::open(folder, &signing.passphrase))
+        .map(|folder| keys::open(folder, &signing.opening.passphrase, sign_with))
         .transpose()
 }
 

@@ -45,6 +45,9 @@ pub(crate) fn verb(options: &args::InitrdBuild, json: bool, quiet: bool) -> anyh
     if let Some(folder) = &options.keys {
         config.keys.folder = folder.clone();
     }
+    if let Some(program) = &options.opening.sign_with {
+        config.keys.sign_with = program.0.clone();
+    }
     let mut lock = Lock::load(options.config.as_deref())?;
     lock.pin(&mut config, false)?;
     let usual = || plan::cache_folder(Path::new(""));
@@ -61,7 +64,10 @@ pub(crate) fn verb(options: &args::InitrdBuild, json: bool, quiet: bool) -> anyh
     let system = chosen(&plan, options.system.as_deref())?;
     let manifest = pinned(&options.release, system.name.as_deref())?;
     let keys = (system.execute == Execute::Signed)
-        .then(|| keys::open(&plan.config.keys.folder, &options.passphrase))
+        .then(|| {
+            let own = &plan.config.keys;
+            keys::open(&own.folder, &options.opening.passphrase, &own.sign_with)
+        })
         .transpose()?;
     let progress = Progress::new(quiet || json);
     let work = Work::open(&plan, &progress);

@@ -59,7 +59,9 @@ pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()
     let progress = Progress::new(quiet);
     progress.say(&format!("The plan:\n{plan}"));
 
-    let keys = keys::open(&plan.config.keys.folder, &options.passphrase)?;
+    let own = &plan.config.keys;
+    let passphrase = &options.opening.passphrase;
+    let keys = keys::open(&own.folder, passphrase, &own.sign_with)?;
     let systems = plan.systems.iter().filter_map(|system| system.name.clone());
     let possible = release::possible_files(systems, &plan.out);
     let mut staging = Staging::open(&plan.out, possible)?;

@@ -37,6 +37,9 @@ impl Plan {
         if let Some(folder) = &options.keys {
             config.keys.folder = folder.clone();
         }
+        if let Some(program) = &options.opening.sign_with {
+            config.keys.sign_with = program.0.clone();
+        }
         let usual = || cache_folder(&options.out);
         let cache = options.cache.clone().unwrap_or_else(usual);
         Self {
@@ -210,7 +213,11 @@ impl fmt::Display for Plan {
             row("execute", execute)?;
             row("line", &system.command_line)?;
         }
-        row("keys", &format!("db in {}/", config.keys.folder.display()))?;
+        let folder = config.keys.folder.display();
+        row("keys", &match config.keys.sign_with.first() {
+            None => format!("db in {folder}/"),
+            Some(program) => format!("db in {folder}/; {program} signs"),
+        })?;
         row("cache", &self.cache.display().to_string())?;
         row("out", &format!("{}/", self.out.display()))
     }

@@ -193,6 +193,9 @@ pub struct Disk {
 pub struct Keys {
     /// Folder of the owner's keys.
     pub folder: PathBuf,
+    /// A program that signs instead of the folder's `db.key`, with its arguments: it gets a SHA-256 digest
+    /// on its standard input (32 bytes) and gives an RSA signature (PKCS#1 v1.5) on its output.
+    pub sign_with: Vec<String>,
 }
 
 impl Default for Config {
@@ -320,6 +323,7 @@ impl Default for Keys {
     fn default() -> Self {
         Self {
             folder: PathBuf::from("keys"),
+            sign_with: Vec::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use source::keys::{
-    self, CertificateSummary, FileSigner, KeySet, KeySetOptions, LoadError, RANDOM_SIZE, RsaBits,
+    self, CertificateSummary, CommandSigner, FileSigner, KeySet, KeySetOptions, LoadError, RANDOM_SIZE, RsaBits,
     Signer, WriteError,
 };
 use uguid::Guid;
@@ -99,28 +99,22 @@ fn not_written(error: WriteError) -> anyhow::Error {
 
 /// The owner's keys, opened to sign a release.
 pub struct OwnerKeys {
-    db: FileSigner,
+    db: Box<dyn Signer>,
     for_enrolment: Vec<(&'static str, Vec<u8>)>,
 }
 
-/// Opens the db key, asking for its passphrase if it has one and no file was named.
-pub fn open(folder: &Path, options: &Passphrase) -> anyhow::Result<OwnerKeys> {
-    let (key, certificate) = (folder.join("db.key"), folder.join("db.crt"));
-    let load = |passphrase: Option<&[u8]>| FileSigner::load(&key, &certificate, passphrase);
-    let given = passphrase::given(options)?;
-    let db = match load(given.as_ref().map(|text| text.as_bytes())) {
-        Err(LoadError::PassphraseNeeded { .. }) => {
-            let question = format!("Passphrase of {}: ", key.display());
-            let asked = passphrase::ask(&question)
-                .with_context(|| format!("the private key {} cannot be opened", key.display()))?;
-            load(Some(asked.as_bytes()))
-        }
-        other => other,
-    }
-    .code(Code::Keys)?;
-    if let Some(warning) = db.open_permissions() {
-        output::tell(&format!("warning: {warning}"));
-    }
+/// Opens the db key: the program `sign_with` with its arguments or, where that is empty, the key's file,
+/// whose passphrase is asked for if it has one and no file was named.
+pub fn open(
+    folder: &Path,
+    passphrase: &Passphrase,
+    sign_with: &[String],
+) -> anyhow::Result<OwnerKeys> {
+    let certificate = folder.join("db.crt");
+    let db: Box<dyn Signer> = match sign_with {
+        [] => Box::new(open_file(folder, &certificate, passphrase)?),
+        command => Box::new(CommandSigner::new(command, &certificate).code(Code::Keys)?),
+    };
     if let Some(warning) = expired(db.certificate()) {
         let certificate = certificate.display();
         output::tell(&format!("warning: {certificate} {warning}"));
@@ -139,6 +133,30 @@ pub fn open(folder: &Path, options: &Passphrase) -> anyhow::Result<OwnerKeys> {
         .code(Code::Keys);
     }
     Ok(OwnerKeys { db, for_enrolment })
+}
+
+fn open_file(
+    folder: &Path,
+    certificate: &Path,
+    options: &Passphrase,
+) -> anyhow::Result<FileSigner> {
+    let key = folder.join("db.key");
+    let load = |passphrase: Option<&[u8]>| FileSigner::load(&key, certificate, passphrase);
+    let given = passphrase::given(options)?;
+    let db = match load(given.as_ref().map(|text| text.as_bytes())) {
+        Err(LoadError::PassphraseNeeded { .. }) => {
+            let question = format!("Passphrase of {}: ", key.display());
+            let asked = passphrase::ask(&question)
+                .with_context(|| format!("the private key {} cannot be opened", key.display()))?;
+            load(Some(asked.as_bytes()))
+        }
+        other => other,
+    }
+    .code(Code::Keys)?;
+    if let Some(warning) = db.open_permissions() {
+        output::tell(&format!("warning: {warning}"));
+    }
+    Ok(db)
 }
 
 /// What is to be said of a certificate whose time is over, or still to come. It is no reason not to
@@ -160,17 +178,17 @@ fn expired(certificate: &[u8]) -> Option<String> {
 impl OwnerKeys {
     /// The key that signs what boots.
     pub fn db(&self) -> &dyn Signer {
-        &self.db
+        &*self.db
     }
 
     /// A detached PKCS#7 signature over `content`, by the db key.
     pub fn sign_detached(&self, content: &[u8]) -> anyhow::Result<Vec<u8>> {
-        keys::sign_detached(&self.db, content).code(Code::Keys)
+        keys::sign_detached(self.db(), content).code(Code::Keys)
     }
 
     /// A PKCS#7 signature with `content` inside, by the db key.
     pub fn sign_attached(&self, content: &[u8]) -> anyhow::Result<Vec<u8>> {
-        keys::sign_attached(&self.db, content).code(Code::Keys)
+        keys::sign_attached(self.db(), content).code(Code::Keys)
     }
 
     /// Names and contents of what an owner enrols by hand.

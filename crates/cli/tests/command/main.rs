@@ -14,6 +14,7 @@ mod oci;
 mod place;
 mod policy;
 mod reference;
+mod sign_with;
 mod systems;
 mod write;
 

@@ -86,6 +86,9 @@ pub enum LoadError {
         /// Why not.
         source: pkcs7::Error,
     },
+    /// No program was named that could sign.
+    #[error("the command that signs is empty; its first word is a program")]
+    NoCommand,
     /// The certificate is another key's.
     #[error("the private key {key} and the certificate {certificate} do not belong together")]
     Mismatch {
@@ -94,6 +97,22 @@ pub enum LoadError {
         /// The certificate's file.
         certificate: PathBuf,
     },
+}
+
+/// A certificate, PEM or DER: as DER, and what is in it.
+pub(super) fn load_certificate(
+    path: &Path,
+) -> Result<(Vec<u8>, pkcs7::CertificateFields), LoadError> {
+    let bytes = read(path)?;
+    let der = match der::pem::decode_vec(&bytes) {
+        Ok(("CERTIFICATE", der)) => der,
+        _ => bytes,
+    };
+    let fields = pkcs7::read_certificate(&der).map_err(|source| LoadError::Certificate {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok((der, fields))
 }
 
 impl FileSigner {
@@ -110,15 +129,7 @@ impl FileSigner {
         let pair = KeyPair::from_pkcs8(document.as_bytes())
             .map_err(|_| LoadError::NotRsa { path: path() })?;
 
-        let bytes = read(certificate)?;
-        let der = match der::pem::decode_vec(&bytes) {
-            Ok(("CERTIFICATE", der)) => der,
-            _ => bytes,
-        };
-        let fields = pkcs7::read_certificate(&der).map_err(|source| LoadError::Certificate {
-            path: certificate.to_owned(),
-            source,
-        })?;
+        let (der, fields) = load_certificate(certificate)?;
         let public_key: Result<PublicKeyX509Der<'_>, _> = pair.public_key().as_der();
         if public_key.map_or(true, |key| key.as_ref() != fields.public_key) {
             return Err(LoadError::Mismatch {

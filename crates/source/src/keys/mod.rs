@@ -6,12 +6,14 @@
 //! is deterministic.
 
 mod certificate;
+mod command_signer;
 mod create;
 mod file_signer;
 mod folder;
 mod summary;
 mod verify;
 
+pub use command_signer::CommandSigner;
 pub use create::{CreateError, KeyFile, KeySet, KeySetOptions, RANDOM_SIZE, RsaBits, create};
 pub use file_signer::{FileSigner, LoadError, OpenPermissions};
 pub use folder::WriteError;

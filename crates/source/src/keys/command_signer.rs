@@ -1,0 +1,89 @@
+//! A signer that is another program: a smart card's tool, a key service's client, ssh to a machine
+//! that has the key.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use sha2::{Digest, Sha256};
+
+use super::file_signer::load_certificate;
+use super::{LoadError, SignError, Signer, verify};
+
+/// Longest signature, in bytes: that of RSA with 8192 bits.
+const MOST: u64 = 1024;
+
+/// Signs by starting a program for each signature. It gets the SHA-256 digest on its standard input, 32
+/// bytes, and gives an RSA PKCS#1 v1.5 signature over it (RFC 8017, section 8.2.1, from step 2 of the
+/// encoding on), raw, on its standard output. What it says on standard error the owner reads.
+pub struct CommandSigner {
+    program: String,
+    arguments: Vec<String>,
+    certificate: Vec<u8>,
+}
+
+impl CommandSigner {
+    /// A program with its arguments, and the certificate of its key (PEM or DER). Nothing is started
+    /// yet.
+    pub fn new(command: &[String], certificate: &Path) -> Result<Self, LoadError> {
+        let Some((program, arguments)) = command.split_first() else {
+            return Err(LoadError::NoCommand);
+        };
+        Ok(Self {
+            program: program.clone(),
+            arguments: arguments.to_vec(),
+            certificate: load_certificate(certificate)?.0,
+        })
+    }
+
+    /// What the program answers to a digest.
+    fn ask(&self, digest: &[u8]) -> Result<Vec<u8>, String> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let child = command.spawn();
+        let mut child = child.map_err(|error| format!("it cannot be started: {error}"))?;
+        if let Some(mut input) = child.stdin.take() {
+            match input.write_all(digest) {
+                // A program that does not want to know says so with its status.
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    return Err(format!("it cannot be told the digest: {error}"));
+                }
+                _ => {}
+            }
+        }
+        let mut answer = Vec::new();
+        if let Some(output) = child.stdout.take() {
+            let read = output.take(MOST + 1).read_to_end(&mut answer);
+            read.map_err(|error| format!("it cannot be heard: {error}"))?;
+        }
+        let status = child.wait();
+        let status = status.map_err(|error| format!("it cannot be waited for: {error}"))?;
+        match status.success() {
+            true => Ok(answer),
+            false => Err(format!("it ended with {status}")),
+        }
+    }
+}
+
+impl Signer for CommandSigner {
+    fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        let failed = |reason: String| SignError {
+            key: format!("the program {}", self.program),
+            reason,
+        };
+        let signature = self.ask(&Sha256::digest(message)).map_err(failed)?;
+        verify(&self.certificate, message, &signature).map_err(|_| {
+            failed(format!(
+                "the {} bytes that it gave are no PKCS#1 v1.5 signature of the digest by the \
+                 certificate's key",
+                signature.len()
+            ))
+        })?;
+        Ok(signature)
+    }
+}
