@@ -27,10 +27,21 @@ fn softhsm_signs_as_the_file_does() {
         let (good, said) = tests::answer(program, &mut command);
         assert!(good, "{program} {arguments:?}: {said}");
     };
-    let token = ["--init-token", "--free", "--label", "owner", "--so-pin", "1234", "--pin", "1234"];
+    let token = [
+        "--init-token",
+        "--free",
+        "--label",
+        "owner",
+        "--so-pin",
+        "1234",
+        "--pin",
+        "1234",
+    ];
     run("softhsm2-util", &token);
     let key = key.to_str().unwrap();
-    let object = ["--token", "owner", "--label", "db", "--id", "01", "--pin", "1234"];
+    let object = [
+        "--token", "owner", "--label", "db", "--id", "01", "--pin", "1234",
+    ];
     run("softhsm2-util", &[&["--import", key][..], &object].concat());
 
     let script = format!(

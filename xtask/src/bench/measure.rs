@@ -34,6 +34,8 @@ pub struct Pipeline {
     pub outputs: Vec<PathBuf>,
     /// What else must be as it was.
     pub before: Before,
+    /// Where the steps write the seconds that count, when these are not those that the steps take.
+    pub seconds: Option<PathBuf>,
 }
 
 impl Pipeline {
@@ -43,6 +45,15 @@ impl Pipeline {
             steps,
             outputs: outputs.iter().map(|path| path.to_path_buf()).collect(),
             before: Box::new(|_| Ok(())),
+            seconds: None,
+        }
+    }
+
+    /// The same, where the steps write the seconds that count to a file.
+    pub fn timed_by(self, seconds: &Path) -> Self {
+        Self {
+            seconds: Some(seconds.to_owned()),
+            ..self
         }
     }
 
@@ -74,6 +85,11 @@ impl Pipeline {
             sum.wall += sample.wall;
             sum.cpu += sample.cpu;
             sum.peak = sum.peak.max(sample.peak);
+        }
+        if let Some(path) = &self.seconds {
+            let said = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            let number = said.trim().parse();
+            sum.wall = number.with_context(|| format!("{said:?} is no number of seconds"))?;
         }
         for output in &self.outputs {
             let made = fs::metadata(output);

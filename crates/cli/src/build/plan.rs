@@ -214,10 +214,13 @@ impl fmt::Display for Plan {
             row("line", &system.command_line)?;
         }
         let folder = config.keys.folder.display();
-        row("keys", &match config.keys.sign_with.first() {
-            None => format!("db in {folder}/"),
-            Some(program) => format!("db in {folder}/; {program} signs"),
-        })?;
+        row(
+            "keys",
+            &match config.keys.sign_with.first() {
+                None => format!("db in {folder}/"),
+                Some(program) => format!("db in {folder}/; {program} signs"),
+            },
+        )?;
         row("cache", &self.cache.display().to_string())?;
         row("out", &format!("{}/", self.out.display()))
     }

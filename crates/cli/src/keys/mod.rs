@@ -8,8 +8,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use source::keys::{
-    self, CertificateSummary, CommandSigner, FileSigner, KeySet, KeySetOptions, LoadError, RANDOM_SIZE, RsaBits,
-    Signer, WriteError,
+    self, CertificateSummary, CommandSigner, FileSigner, KeySet, KeySetOptions, LoadError,
+    RANDOM_SIZE, RsaBits, Signer, WriteError,
 };
 use uguid::Guid;
 

@@ -57,9 +57,11 @@ impl CommandSigner {
             let read = output.take(MOST + 1).read_to_end(&mut answer);
             read.map_err(|error| format!("it cannot be heard: {error}"))?;
         }
+        let too_long = answer.len() as u64 > MOST;
         let status = child.wait();
         let status = status.map_err(|error| format!("it cannot be waited for: {error}"))?;
         match status.success() {
+            _ if too_long => Err(format!("it gave more than {MOST} bytes, as no signature has")),
             true => Ok(answer),
             false => Err(format!("it ended with {status}")),
         }

@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
-
 use crate::bench::measure::{Pipeline, measure};
 use crate::bench::peers::{inside, ours, peer, text, words};
 use crate::bench::row::{Figure, Row, Target};
@@ -94,22 +92,3 @@ fn set_up(bench: &Bench) -> anyhow::Result<Vec<Contender>> {
         ),
     ])
 }
-
-/// A row that nothing measures yet.
-const fn boot(id: &'static str, peer: &'static str) -> Row {
-    Row {
-        id,
-        meaning: "Time from the kernel's start of the initrd to the root's PID 1, in QEMU without KVM.",
-        figure: Figure::Faster("sealboot", peer),
-        target: Target::Any,
-    }
-}
-
-pub const BOOT: Case = Case {
-    id: "boot",
-    set_up: |_| bail!("no benchmark boots machines yet"),
-    rows: &[
-        boot("boot-dracut", "dracut"),
-        boot("boot-mkinitramfs", "mkinitramfs"),
-    ],
-};

@@ -1,5 +1,6 @@
 //! What is measured, one file a subject.
 
+mod boot;
 mod container;
 mod disk;
 mod growth;
@@ -36,7 +37,7 @@ pub const CASES: &[Case] = &[
     whole::REBUILD_FILE,
     whole::REBUILD_LINE,
     initrd::MAKE,
-    initrd::BOOT,
+    boot::BOOT,
     uki::SIGNED,
     disk::SPARSE,
     growth::MEMORY,

@@ -71,6 +71,8 @@ pub struct Release {
     pub root: String,
     /// zstd level, unless it is the default.
     pub level: Option<u8>,
+    /// How much init verifies, unless it is the default.
+    pub check: Option<String>,
     /// Beyond what is there anyway.
     pub command_line: Option<String>,
 }
@@ -88,8 +90,12 @@ impl Release {
         if let Some(line) = &self.command_line {
             writeln!(toml, "command_line = '{line}'")?;
         }
+        writeln!(toml, "[image]")?;
         if let Some(level) = self.level {
-            writeln!(toml, "[image]\nlevel = {level}")?;
+            writeln!(toml, "level = {level}")?;
+        }
+        if let Some(check) = &self.check {
+            writeln!(toml, "check = '{check}'")?;
         }
         Ok(fs::write(file, toml)?)
     }
