@@ -61,7 +61,9 @@ impl CommandSigner {
         let status = child.wait();
         let status = status.map_err(|error| format!("it cannot be waited for: {error}"))?;
         match status.success() {
-            _ if too_long => Err(format!("it gave more than {MOST} bytes, as no signature has")),
+            _ if too_long => Err(format!(
+                "it gave more than {MOST} bytes, as no signature has"
+            )),
             true => Ok(answer),
             false => Err(format!("it ended with {status}")),
         }

@@ -1,17 +1,15 @@
 //! Merging a layer's entries (OCI image-spec, layer.md).
 
 use std::collections::HashSet;
-use std::io::Read;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::host::Stamp;
+use super::listed::{Listed, MEMORY_ENTRY, length, list, needed};
 use super::path::{check_target, names, parent, push};
-use super::replay::{Hashing, ScannedLayer, fingerprint};
+use super::replay::{ScannedLayer, fingerprint};
 use super::{Content, Error, Kind, Metadata, Node, Origin, PathProblem, Quoted, Tree};
-use crate::fetch::{Digest, in_parallel};
-use crate::layer::archive::{Archive, Entry, EntryKind};
-use crate::layer::{EntryError, EntryProblem, Layer, LayerKind, Listing, read_ahead};
+use crate::fetch::in_parallel;
+use crate::layer::archive::{Entry, EntryKind};
+use crate::layer::{EntryError, EntryProblem, Layer, LayerKind};
 
 /// What is in front of the name that a whiteout takes away.
 const WHITEOUT: &[u8] = b".wh.";
@@ -23,8 +21,6 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 /// How much memory one layer's names and attributes may need, roughly, in bytes. A million
 /// ordinary entries need a fifth of it.
 const MEMORY_MAX: u64 = 1 << 30;
-/// What an entry needs beside its names and attributes, roughly, in bytes.
-const MEMORY_ENTRY: u64 = 200;
 
 impl Tree {
     /// Merges a layer over what is there, reading its stream once. What the two kinds of
@@ -121,109 +117,6 @@ impl Tree {
             }
         }
     }
-}
-
-/// What is in a layer.
-struct Listed {
-    entries: Vec<Entry>,
-    /// Of the stream, where all of it was read.
-    sha256: Option<[u8; 32]>,
-    /// Of the stream's file, where only the headers were.
-    stamp: Option<Stamp>,
-}
-
-impl From<Listing> for Listed {
-    fn from(listing: Listing) -> Self {
-        Self {
-            entries: listing.entries,
-            sha256: Some(listing.sha256),
-            stamp: None,
-        }
-    }
-}
-
-/// What is in a layer, compared with what it has to be.
-fn list(layer: &dyn Layer, memory: u64, stop: &AtomicBool) -> Result<Listed, Error> {
-    let name = || layer.name().to_owned();
-    let failed = |error| Error::Layer {
-        layer: name(),
-        error,
-    };
-    let cannot = |source| Error::Open {
-        layer: name(),
-        source,
-    };
-    let listing = match layer.listing() {
-        Some(listing) => listing,
-        None => {
-            if let Some(file) = layer.as_file().map_err(cannot)? {
-                let stamp = Some(Stamp::of(&file.metadata().map_err(cannot)?));
-                let mut archive = Archive::seekable(file);
-                let entries = entries(&mut archive, memory, stop).map_err(failed)?;
-                return Ok(Listed {
-                    entries,
-                    sha256: None,
-                    stamp,
-                });
-            }
-            let stream = layer.open_to_list().map_err(cannot)?;
-            let listing = read_ahead(stream, |input| {
-                let mut archive = Archive::new(Hashing::new(input));
-                Ok(Listing {
-                    entries: entries(&mut archive, memory, stop)?,
-                    sha256: archive.finish()?.sha256(),
-                })
-            });
-            let listing = listing.map_err(failed)?;
-            if layer.keeps_listing() && !stop.load(Ordering::Relaxed) {
-                layer.keep_listing(&listing);
-            }
-            listing
-        }
-    };
-    match layer.diff_id() {
-        Some(expected) if expected.0 != listing.sha256 => Err(Error::DiffId {
-            layer: name(),
-            expected,
-            found: Digest(listing.sha256),
-        }),
-        _ => Ok(listing.into()),
-    }
-}
-
-/// All entries, unless nobody wants them any more.
-fn entries<R: Read>(
-    archive: &mut Archive<R>,
-    memory: u64,
-    stop: &AtomicBool,
-) -> Result<Vec<Entry>, EntryError> {
-    let mut entries = Vec::new();
-    let mut left = memory;
-    while let Some(entry) = archive.next_entry()? {
-        let rest = left.checked_sub(needed(&entry));
-        left = rest.ok_or_else(|| archive.error(EntryProblem::Memory(memory)))?;
-        entries.push(entry);
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
-    }
-    Ok(entries)
-}
-
-/// How much memory an entry needs, roughly, in bytes.
-fn needed(entry: &Entry) -> u64 {
-    let attributes = entry.xattrs.iter();
-    let attributes = attributes.map(|(name, value)| (name.len() + value.len()) as u64);
-    MEMORY_ENTRY + length(entry) + attributes.sum::<u64>()
-}
-
-/// Length of an entry's names, in bytes.
-fn length(entry: &Entry) -> u64 {
-    let target = match &entry.kind {
-        EntryKind::Symlink(target) | EntryKind::HardLink(target) => target.len(),
-        _ => 0,
-    };
-    (entry.path.len() + target) as u64
 }
 
 /// One layer while it is merged.

@@ -10,7 +10,7 @@
 //! would be by extraction into a root filesystem, and missing parents are made.
 //!
 //! [`Tree`] itself is here. In modules of their own: `node` (the values in a tree), `path`
-//! (checking and resolving), `merge` (layers), `contents`, `host` and `replay` (reading), `place`
+//! (checking and resolving), `listed` and `merge` (layers), `contents`, `host` and `replay` (reading), `place`
 //! (cutting and combining), `identity` (telling trees apart) and [`dump`].
 
 mod contents;
@@ -18,6 +18,7 @@ pub mod dump;
 mod error;
 mod host;
 mod identity;
+mod listed;
 mod merge;
 mod node;
 mod path;
