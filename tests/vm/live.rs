@@ -35,7 +35,7 @@ impl Live {
         let ssh_port = free_port();
         let program = std::env::var("SEALBOOT").expect("SEALBOOT is set to the command under test");
         let line = format!(
-            "'{program}' run '{}' --keys '{}' --serial-log '{}' --no-kvm --forward {ssh_port}:22",
+            "'{program}' run '{}' --keys '{}' --serial-log '{}' --no-kvm --tpm --forward {ssh_port}:22",
             release.out.join("disk.img").display(),
             release.keys.display(),
             log.display(),

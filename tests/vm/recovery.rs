@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use crate::boots::SCREEN;
 use crate::live::Live;
-use crate::release::{self, Release, scratch};
+use crate::release::{self, Release, scratch, sealboot, succeed};
 
 /// Last on the first screen where nobody gets a shell.
 const NO_SHELL: &str = "No shell on this console.";
@@ -59,6 +59,26 @@ fn said(machine: &Live, key: &str, command: &str) -> String {
     let out = String::from_utf8_lossy(&output.stdout).into_owned();
     machine.must(output.status.success(), &format!("{command}: {out}\n{err}"));
     out
+}
+
+/// The TPM holds what was computed from the files alone.
+fn as_foretold(machine: &Live, key: &str, release: &Release) {
+    let mut measure = sealboot();
+    measure
+        .args(["measure", "--json", "--keys"])
+        .arg(&release.keys);
+    let told = succeed(measure.arg(release.out.join("kernel.efi")));
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let told = told["pcrs"].as_array().unwrap();
+    for pcr in [4, 7, 11] {
+        let row = told.iter().find(|row| row["pcr"] == pcr).unwrap();
+        let file = format!("cat /sys/class/tpm/tpm0/pcr-sha256/{pcr}");
+        let found = said(machine, key, &file).trim().to_lowercase();
+        machine.must(
+            row["sha256"] == found.as_str(),
+            &format!("PCR {pcr} is {found}, and not as foretold: {row}"),
+        );
+    }
 }
 
 /// What a recovery must be able to do; the command's success is the answer.
@@ -140,6 +160,7 @@ fn the_owners_key_logs_in_and_nothing_else_does() {
         started_from,
         &format!("no disk holds this release: {status:#}"),
     );
+    as_foretold(&machine, key, release);
     for (what, command) in CAN {
         let output = ssh(&machine, &["-i", key], command);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -54,6 +54,7 @@ pub const TEST: &[Row] = &[
     ("buildah", "buildah"),
     ("docker-registry", "docker-registry"),
     ("softhsm2-util", "softhsm2"),
+    ("/lib/systemd/systemd-measure", "systemd"),
     ("pkcs11-tool", "opensc"),
 ];
 

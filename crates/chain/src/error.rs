@@ -57,6 +57,9 @@ pub enum Error {
         /// Its first bytes, escaped.
         start: String,
     },
+    /// Firmware would refuse it.
+    #[error("no certificate of db verifies a signature of {0}: firmware does not start it")]
+    NotStarted(String),
     /// The initrd cannot be looked into.
     #[error("the initrd of {what}: {problem}")]
     Initrd {

@@ -5,7 +5,7 @@
 //!
 //! In order: `kind` (which format it is), `part` (bytes, and where on a disk they are), `files`
 //! (a release in a folder or on a boot partition), the artefacts that take more than one reader
-//! (`uki`, `initrd`, `image`, `disk`), then [`facts`] for people who look and [`check`] with its
+//! (`uki`, `initrd`, `image`, `disk`), what a TPM will say of one (`measured`), then [`facts`] for people who look and [`check`] with its
 //! [`report`] for those who need to know.
 
 mod certificate;
@@ -17,6 +17,7 @@ mod files;
 mod image;
 mod initrd;
 mod kind;
+mod measured;
 mod part;
 pub mod report;
 mod text;
@@ -27,6 +28,7 @@ pub use check::verify;
 pub use error::Error;
 pub use facts::inspect;
 pub use kind::{Kind, recognise};
+pub use measured::{Enrolled, Measured, measure};
 pub use part::{Bytes, Part};
 
 /// Told how many of how many bytes are done.

@@ -63,6 +63,8 @@ pub enum Verb {
     Inspect(Inspect),
     /// Check a release, a disk or any file of them against the owner's certificate
     Verify(Verify),
+    /// Say what a TPM will hold once a UKI was started: PCRs 4, 7 and 11
+    Measure(Measure),
     /// Make one image: squashfs with a dm-verity hash tree; hash any file
     #[command(subcommand)]
     Image(ImageVerb),
@@ -202,6 +204,22 @@ pub struct Inspect {
     /// certificate, EFI signature list or signed variable
     #[arg(value_name = "FILE", default_value = "out")]
     pub file: PathBuf,
+}
+
+/// `sealboot measure`
+#[derive(Args, Debug)]
+pub struct Measure {
+    /// The UKI, of whatever maker
+    #[arg(value_name = "FILE", default_value = "out/kernel.efi")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub keys: KeysFolder,
+    /// What is enrolled as dbx: a file of EFI signature lists [default: nothing]
+    #[arg(long, value_name = "FILE")]
+    pub dbx: Option<PathBuf>,
+    /// Leave out PCR 7, for which the enrolled keys must be known
+    #[arg(long, conflicts_with_all = ["folder", "dbx"])]
+    pub no_keys: bool,
 }
 
 /// `sealboot verify`

@@ -8,6 +8,7 @@ mod config;
 mod exit;
 mod inspect;
 mod keys;
+mod measure;
 mod oci;
 mod output;
 mod progress;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Verb::Write(options) => write::verb(&options, json, quiet),
         Verb::Run(options) => run::verb(&options, quiet),
         Verb::Inspect(options) => inspect::verb(&options, json),
+        Verb::Measure(options) => measure::verb(&options, json),
         Verb::Verify(options) => verify::verb(&options, json, quiet),
         Verb::Image(verb) => artefact::image(&verb, json, quiet),
         Verb::Initrd(verb) => artefact::initrd(&verb, json, quiet),

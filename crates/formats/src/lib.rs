@@ -11,6 +11,7 @@ pub mod gpt;
 pub mod kmod_index;
 pub mod load_option;
 pub mod modinfo;
+pub mod pcr;
 pub mod pe;
 #[cfg(feature = "build")]
 pub mod pkcs7;

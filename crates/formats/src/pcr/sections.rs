@@ -1,0 +1,41 @@
+//! PCR 11: what a UKI holds, and how far the system has come.
+
+use super::Pcr;
+
+/// Sections in the order in which systemd-stub measures them, each name and then its content. `.pcrsig` is
+/// not among them: it holds what the others lead to.
+pub const MEASURED: [&str; 10] = [
+    ".linux", ".osrel", ".cmdline", ".initrd", ".ucode", ".splash", ".dtb", ".uname", ".sbat",
+    ".pcrpkey",
+];
+
+/// What systemd measures as it goes on, where the root has it (systemd-pcrphase.service(8)).
+pub const PHASES: [&str; 4] = ["enter-initrd", "leave-initrd", "sysinit", "ready"];
+
+/// PCR 11 when the stub hands over to the kernel. `digest` gives the SHA-256 of a section's content;
+/// `None` when there is none of that name.
+pub fn stub<E>(mut digest: impl FnMut(&str) -> Result<Option<[u8; 32]>, E>) -> Result<Pcr, E> {
+    let mut pcr = Pcr::START;
+    for name in MEASURED {
+        if let Some(digest) = digest(name)? {
+            pcr.measure(&[name.as_bytes(), &[0]].concat());
+            pcr.extend(&digest);
+        }
+    }
+    Ok(pcr)
+}
+
+/// The register in each phase: names of all phases so far, joined by colons as systemd-measure has it,
+/// and the value.
+pub fn phases(stub: Pcr) -> Vec<(String, Pcr)> {
+    let (mut pcr, mut path) = (stub, String::new());
+    let values = PHASES.iter().map(|phase| {
+        pcr.measure(phase.as_bytes());
+        if !path.is_empty() {
+            path.push(':');
+        }
+        path.push_str(phase);
+        (path.clone(), pcr)
+    });
+    values.collect()
+}
