@@ -94,6 +94,8 @@ pub enum KeysVerb {
     Create(KeysCreate),
     /// Show the certificates: names, fingerprints, validity
     Show(KeysFolder),
+    /// Prove that the keys still sign, and that what belongs to them is whole: of a backup, too
+    Check(KeysCheck),
 }
 
 /// Where the keys are.
@@ -161,6 +163,18 @@ pub struct KeysCreate {
     /// Years until the certificates expire
     #[arg(long, value_name = "YEARS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=50))]
     pub years: u32,
+}
+
+/// `sealboot keys check`
+#[derive(Args, Debug)]
+pub struct KeysCheck {
+    /// Only these
+    #[arg(value_name = "KEY", default_values = ["PK", "KEK", "db"], value_parser = ["PK", "KEK", "db"])]
+    pub names: Vec<String>,
+    #[command(flatten)]
+    pub folder: KeysFolder,
+    #[command(flatten)]
+    pub passphrase: Passphrase,
 }
 
 /// `sealboot build`

@@ -1,5 +1,6 @@
 //! `sealboot keys …`, and opening the owner's keys for the verbs that sign.
 
+mod check;
 mod passphrase;
 mod show;
 
@@ -29,6 +30,7 @@ pub fn verb(verb: &KeysVerb, json: bool) -> anyhow::Result<()> {
     match verb {
         KeysVerb::Create(options) => create(options, json),
         KeysVerb::Show(folder) => show::verb(&folder.folder, json),
+        KeysVerb::Check(options) => check::verb(options, json),
     }
 }
 
@@ -112,7 +114,7 @@ pub fn open(
 ) -> anyhow::Result<OwnerKeys> {
     let certificate = folder.join("db.crt");
     let db: Box<dyn Signer> = match sign_with {
-        [] => Box::new(open_file(folder, &certificate, passphrase)?),
+        [] => Box::new(open_file(folder, "db", passphrase)?),
         command => Box::new(CommandSigner::new(command, &certificate).code(Code::Keys)?),
     };
     if let Some(warning) = expired(db.certificate()) {
@@ -135,15 +137,12 @@ pub fn open(
     Ok(OwnerKeys { db, for_enrolment })
 }
 
-fn open_file(
-    folder: &Path,
-    certificate: &Path,
-    options: &Passphrase,
-) -> anyhow::Result<FileSigner> {
-    let key = folder.join("db.key");
-    let load = |passphrase: Option<&[u8]>| FileSigner::load(&key, certificate, passphrase);
+/// Opens a key's file, asking for its passphrase if it has one and no file was named.
+fn open_file(folder: &Path, name: &str, options: &Passphrase) -> anyhow::Result<FileSigner> {
+    let [key, certificate] = ["key", "crt"].map(|end| folder.join(format!("{name}.{end}")));
+    let load = |passphrase: Option<&[u8]>| FileSigner::load(&key, &certificate, passphrase);
     let given = passphrase::given(options)?;
-    let db = match load(given.as_ref().map(|text| text.as_bytes())) {
+    let signer = match load(given.as_ref().map(|text| text.as_bytes())) {
         Err(LoadError::PassphraseNeeded { .. }) => {
             let question = format!("Passphrase of {}: ", key.display());
             let asked = passphrase::ask(&question)
@@ -153,10 +152,10 @@ fn open_file(
         other => other,
     }
     .code(Code::Keys)?;
-    if let Some(warning) = db.open_permissions() {
+    if let Some(warning) = signer.open_permissions() {
         output::tell(&format!("warning: {warning}"));
     }
-    Ok(db)
+    Ok(signer)
 }
 
 /// What is to be said of a certificate whose time is over, or still to come. It is no reason not to

@@ -197,3 +197,77 @@ fn a_reader_that_goes_away_is_no_crash() {
         .args(["-c", &format!("{SEALBOOT} build 2>/dev/full")]));
     ran.check("progress that nobody can read", 0, &[]);
 }
+
+#[test]
+fn check_proves_that_keys_sign_and_fit_together() {
+    let place = Place::new();
+    let check = |arguments: &[&str]| place.sealboot(&[&["keys", "check"], arguments].concat());
+    let ran = check(&[]);
+    ran.check("keys check", 0, &[]);
+    assert_eq!(ran.stdout.matches("ok  ").count(), 12, "{}", ran.stdout);
+    assert!(!ran.stdout.contains("FAILED"), "{}", ran.stdout);
+    let read = |name: &str| fs::read(place.path(&format!("keys/{name}"))).unwrap();
+    let flipped = |name: &str| {
+        let mut bytes = read(name);
+        *bytes.last_mut().unwrap() ^= 1;
+        bytes
+    };
+    // The file, what is in its place, how many checks fail, and what is said.
+    let cases: &[(&str, Option<Vec<u8>>, usize, &str)] = &[
+        ("PK.key", None, 1, "there is no keys/PK.key"),
+        ("db.key", Some(read("KEK.key")), 1, "do not belong together"),
+        ("db.key", Some(b"x".to_vec()), 1, "is not a private key"),
+        ("KEK.crt", Some(b"x".to_vec()), 2, "keys/KEK.crt cannot be read"),
+        ("PK.cer", Some(read("db.cer")), 1, "PK.cer is another certificate"),
+        ("KEK.esl", Some(read("db.esl")), 2, "KEK.esl does not hold KEK.crt"),
+        ("db.esl", None, 2, "keys/db.esl cannot be read"),
+        ("db.auth", Some(flipped("db.auth")), 1, "db.auth enrols something else"),
+        ("KEK.auth", Some(read("PK.auth")), 1, "KEK.auth enrols something else"),
+    ];
+    for (name, instead, failing, words) in cases {
+        let whole = read(name);
+        place.remove(&format!("keys/{name}"));
+        if let Some(bytes) = instead {
+            place.write(&format!("keys/{name}"), bytes);
+            place.mode(&format!("keys/{name}"), 0o600);
+        }
+        let ran = check(&[]);
+        ran.check(name, 5, &[&format!("{failing} of"), "the keys in keys/ do not hold"]);
+        assert!(ran.stdout.contains(words), "{name}: {}", ran.stdout);
+        place.write(&format!("keys/{name}"), whole);
+        place.mode(&format!("keys/{name}"), 0o600);
+    }
+    // A signature by another key.
+    let whole = read("db.auth");
+    let mut other = whole.clone();
+    let list = read("db.esl");
+    let end = other.len() - list.len();
+    other[end - 1] ^= 1;
+    place.write("keys/db.auth", other);
+    let ran = check(&["db"]);
+    ran.check("another signature", 5, &["1 of 4 checks failed"]);
+    place.write("keys/db.auth", whole);
+    // A key that is kept elsewhere is no reason not to prove another.
+    place.remove("keys/PK.key");
+    check(&["db", "KEK"]).check("db and KEK", 0, &[]);
+    check(&["dbx"]).check("no key", 2, &["dbx"]);
+}
+
+#[test]
+fn check_opens_keys_with_their_passphrase() {
+    let place = Place::empty();
+    for (file, passphrase) in [("right", "correct horse"), ("wrong", "battery")] {
+        place.write(file, passphrase);
+    }
+    let create = ["keys", "create", "--passphrase-file", "right"];
+    place.sealboot(&create).check("keys create", 0, &[]);
+    let check = |file: &str| place.sealboot(&["keys", "check", "--json", "--passphrase-file", file]);
+    let ran = check("right");
+    ran.check("the right one", 0, &[]);
+    let rows: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(rows.as_array().unwrap().iter().all(|row| row["problem"].is_null()));
+    check("wrong").check("the wrong one", 5, &["3 of 12 checks failed"]);
+    let ran = place.sealboot(&["keys", "check", "db"]);
+    ran.check("none", 5, &["1 of 4 checks failed"]);
+    assert!(ran.stdout.contains("a passphrase is needed"), "{}", ran.stdout);
+}

@@ -8,6 +8,7 @@
 mod certificate;
 mod command_signer;
 mod create;
+mod examine;
 mod file_signer;
 mod folder;
 mod summary;
@@ -15,6 +16,7 @@ mod verify;
 
 pub use command_signer::CommandSigner;
 pub use create::{CreateError, KeyFile, KeySet, KeySetOptions, RANDOM_SIZE, RsaBits, create};
+pub use examine::examine;
 pub use file_signer::{FileSigner, LoadError, OpenPermissions};
 pub use folder::WriteError;
 pub use summary::{CertificateSummary, NotACertificate};
