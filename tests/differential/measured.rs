@@ -24,8 +24,10 @@ fn systemd_measure_computes_the_same() {
             fs::write(&path, content(name)).unwrap();
             measure.arg(format!("--{name}={}", path.display()));
         }
-        let said = tests::stdout("systemd", &mut measure);
-        let theirs = said.lines().filter_map(|line| line.strip_prefix("11:sha256="));
+        let said = String::from_utf8(tests::stdout("systemd", &mut measure)).unwrap();
+        let theirs = said
+            .lines()
+            .filter_map(|line| line.strip_prefix("11:sha256="));
 
         let digest = |name: &str| {
             let name = name.trim_start_matches('.');
@@ -34,6 +36,10 @@ fn systemd_measure_computes_the_same() {
         };
         let Ok(ours) = stub(digest);
         let ours = phases(ours).into_iter().map(|(_, pcr)| pcr.to_string());
-        assert_eq!(ours.collect::<Vec<_>>(), theirs.collect::<Vec<_>>(), "{said}");
+        assert_eq!(
+            ours.collect::<Vec<_>>(),
+            theirs.collect::<Vec<_>>(),
+            "{said}"
+        );
     }
 }

@@ -37,11 +37,15 @@ pub fn verb(options: &KeysCheck, json: bool) -> anyhow::Result<()> {
             check,
             problem,
         });
-        rows.extend(examine(folder, name).into_iter().map(|(check, result)| Row {
-            key: name.clone(),
-            check,
-            problem: result.err(),
-        }));
+        rows.extend(
+            examine(folder, name)
+                .into_iter()
+                .map(|(check, result)| Row {
+                    key: name.clone(),
+                    check,
+                    problem: result.err(),
+                }),
+        );
     }
     let failed = rows.iter().filter(|row| row.problem.is_some()).count();
     match json {

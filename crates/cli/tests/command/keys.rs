@@ -217,12 +217,37 @@ fn check_proves_that_keys_sign_and_fit_together() {
         ("PK.key", None, 1, "there is no keys/PK.key"),
         ("db.key", Some(read("KEK.key")), 1, "do not belong together"),
         ("db.key", Some(b"x".to_vec()), 1, "is not a private key"),
-        ("KEK.crt", Some(b"x".to_vec()), 2, "keys/KEK.crt cannot be read"),
-        ("PK.cer", Some(read("db.cer")), 1, "PK.cer is another certificate"),
-        ("KEK.esl", Some(read("db.esl")), 2, "KEK.esl does not hold KEK.crt"),
+        (
+            "KEK.crt",
+            Some(b"x".to_vec()),
+            2,
+            "keys/KEK.crt cannot be read",
+        ),
+        (
+            "PK.cer",
+            Some(read("db.cer")),
+            1,
+            "PK.cer is another certificate",
+        ),
+        (
+            "KEK.esl",
+            Some(read("db.esl")),
+            2,
+            "KEK.esl does not hold KEK.crt",
+        ),
         ("db.esl", None, 2, "keys/db.esl cannot be read"),
-        ("db.auth", Some(flipped("db.auth")), 1, "db.auth enrols something else"),
-        ("KEK.auth", Some(read("PK.auth")), 1, "KEK.auth enrols something else"),
+        (
+            "db.auth",
+            Some(flipped("db.auth")),
+            1,
+            "db.auth enrols something else",
+        ),
+        (
+            "KEK.auth",
+            Some(read("PK.auth")),
+            1,
+            "KEK.auth enrols something else",
+        ),
     ];
     for (name, instead, failing, words) in cases {
         let whole = read(name);
@@ -232,7 +257,11 @@ fn check_proves_that_keys_sign_and_fit_together() {
             place.mode(&format!("keys/{name}"), 0o600);
         }
         let ran = check(&[]);
-        ran.check(name, 5, &[&format!("{failing} of"), "the keys in keys/ do not hold"]);
+        ran.check(
+            name,
+            5,
+            &[&format!("{failing} of"), "the keys in keys/ do not hold"],
+        );
         assert!(ran.stdout.contains(words), "{name}: {}", ran.stdout);
         place.write(&format!("keys/{name}"), whole);
         place.mode(&format!("keys/{name}"), 0o600);
@@ -261,13 +290,23 @@ fn check_opens_keys_with_their_passphrase() {
     }
     let create = ["keys", "create", "--passphrase-file", "right"];
     place.sealboot(&create).check("keys create", 0, &[]);
-    let check = |file: &str| place.sealboot(&["keys", "check", "--json", "--passphrase-file", file]);
+    let check =
+        |file: &str| place.sealboot(&["keys", "check", "--json", "--passphrase-file", file]);
     let ran = check("right");
     ran.check("the right one", 0, &[]);
     let rows: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert!(rows.as_array().unwrap().iter().all(|row| row["problem"].is_null()));
+    assert!(
+        rows.as_array()
+            .unwrap()
+            .iter()
+            .all(|row| row["problem"].is_null())
+    );
     check("wrong").check("the wrong one", 5, &["3 of 12 checks failed"]);
     let ran = place.sealboot(&["keys", "check", "db"]);
     ran.check("none", 5, &["1 of 4 checks failed"]);
-    assert!(ran.stdout.contains("a passphrase is needed"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("a passphrase is needed"),
+        "{}",
+        ran.stdout
+    );
 }
