@@ -199,7 +199,7 @@ impl Store {
 
 /// An entry, and the file beside it, as [`Store::tidy`] sees them: in the order in which they go.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Listed {
+struct Aged {
     /// When it was last used: of an entry, for the file beside it is as old as its first name.
     used: (i64, i64),
     paths: Vec<PathBuf>,
@@ -207,7 +207,7 @@ struct Listed {
 }
 
 /// What is in one of the store's folders, by name without extension.
-fn list(folder: &Path) -> io::Result<BTreeMap<PathBuf, Listed>> {
+fn list(folder: &Path) -> io::Result<BTreeMap<PathBuf, Aged>> {
     let mut listed = BTreeMap::new();
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -221,7 +221,7 @@ fn list(folder: &Path) -> io::Result<BTreeMap<PathBuf, Listed>> {
         };
         if found.is_file() {
             let entry = listed.entry(path.with_extension(""));
-            let entry = entry.or_insert_with(|| Listed {
+            let entry = entry.or_insert_with(|| Aged {
                 used: (found.mtime(), found.mtime_nsec()),
                 paths: Vec::new(),
                 size: 0,

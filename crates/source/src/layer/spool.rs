@@ -10,12 +10,18 @@ use super::{Layer, LayerKind, Listing};
 use crate::fetch::Digest;
 use crate::section::Section;
 
+/// So many streams at most: each is an open file until the end, and a process may have about a
+/// thousand of them.
+const STREAMS: u64 = 256;
+
 /// Room for streams, in files without a name.
 #[derive(Debug)]
 pub struct Spool {
     folder: PathBuf,
     /// What is left of the room, in bytes.
     left: AtomicU64,
+    /// How many more streams there may be.
+    streams: AtomicU64,
 }
 
 impl Spool {
@@ -25,6 +31,7 @@ impl Spool {
         Arc::new(Self {
             folder: folder.to_owned(),
             left: AtomicU64::new(room),
+            streams: AtomicU64::new(STREAMS),
         })
     }
 
@@ -37,15 +44,22 @@ impl Spool {
         })
     }
 
-    fn take(&self, bytes: u64) -> bool {
-        let take = |left: u64| left.checked_sub(bytes);
-        let order = Ordering::Relaxed;
-        self.left.fetch_update(order, order, take).is_ok()
+    /// A file for one more stream; `None` where nothing can be put aside, which is no error.
+    fn file(&self) -> Option<File> {
+        take(&self.streams, 1).then_some(())?;
+        let file = tempfile::tempfile_in(&self.folder);
+        file.inspect_err(|_| give_back(&self.streams, 1)).ok()
     }
+}
 
-    fn give_back(&self, bytes: u64) {
-        self.left.fetch_add(bytes, Ordering::Relaxed);
-    }
+fn take(from: &AtomicU64, number: u64) -> bool {
+    let take = |left: u64| left.checked_sub(number);
+    let order = Ordering::Relaxed;
+    from.fetch_update(order, order, take).is_ok()
+}
+
+fn give_back(to: &AtomicU64, number: u64) {
+    to.fetch_add(number, Ordering::Relaxed);
 }
 
 /// A layer, and its whole stream once it was listed.
@@ -79,16 +93,15 @@ impl Layer for Spooled {
         if self.layer.as_file()?.is_some() {
             return Ok(input);
         }
-        // Where nothing can be put aside, that is no error.
-        let Ok(file) = tempfile::tempfile_in(&self.spool.folder) else {
-            return Ok(input);
-        };
-        Ok(Box::new(Aside {
-            input,
-            layer: self,
-            file: Some(file),
-            size: 0,
-        }))
+        Ok(match self.spool.file() {
+            None => input,
+            file => Box::new(Aside {
+                input,
+                layer: self,
+                file,
+                size: 0,
+            }),
+        })
     }
 
     fn is_put_aside(&self) -> bool {
@@ -133,7 +146,7 @@ impl Aside<'_> {
     fn write(&mut self, bytes: &[u8]) {
         let Some(file) = &mut self.file else { return };
         let length = bytes.len() as u64;
-        if self.layer.spool.take(length) {
+        if take(&self.layer.spool.left, length) {
             self.size += length;
             if file.write_all(bytes).is_ok() {
                 return;
@@ -144,7 +157,8 @@ impl Aside<'_> {
 
     fn drop_file(&mut self) {
         if self.file.take().is_some() {
-            self.layer.spool.give_back(self.size);
+            give_back(&self.layer.spool.left, self.size);
+            give_back(&self.layer.spool.streams, 1);
         }
     }
 }
@@ -245,6 +259,20 @@ mod tests {
         let nowhere = Spool::new(&folder.path().join("none"), 1000);
         assert_eq!(opened(&nowhere, &counted(1, false)), 3);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn no_more_files_are_open_than_a_process_can_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path(), 1000);
+        let layers: Vec<_> = (0..STREAMS + 2)
+            .map(|_| spool.layer(counted(1, false)))
+            .collect();
+        for layer in &layers {
+            io::copy(&mut layer.open_to_list().unwrap(), &mut io::sink()).unwrap();
+        }
+        let aside = layers.iter().filter(|layer| layer.is_put_aside());
+        assert_eq!(aside.count() as u64, STREAMS);
     }
 
     #[test]
