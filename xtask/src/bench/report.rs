@@ -115,7 +115,7 @@ pub fn wrapped(text: &str, first: &str, others: &str) -> String {
         if column > others.len() && column + 1 + length > WIDTH {
             out.push_str(&format!("\n{others}"));
             column = others.len();
-        } else if !out.ends_with(' ') {
+        } else if !out.is_empty() && !out.ends_with(' ') {
             out.push(' ');
             column += 1;
         }
