@@ -5,7 +5,7 @@ use std::path::Path;
 
 use formats::efi_signature_list::{self as lists, CERT_X509};
 use formats::pcr::{self, Pcr, SecureBoot};
-use sha2::{Digest, Sha256};
+use source::fetch::Digest;
 use source::keys::verify_image_digest;
 
 use crate::uki::{Section, Uki, digest};
@@ -101,26 +101,9 @@ fn authority(
 }
 
 fn hash(part: &mut Part<'_>, section: Section) -> Result<[u8; 32], Error> {
-    let mut hash = Sha256::new();
-    let copied = part.seek(SeekFrom::Start(section.offset)).and_then(|_| {
-        std::io::copy(
-            &mut part.by_ref().take(section.size),
-            &mut Hashing(&mut hash),
-        )
-    });
-    copied.map_err(|source| part.unreadable(source))?;
-    Ok(hash.finalize().into())
-}
-
-struct Hashing<'a>(&'a mut Sha256);
-
-impl std::io::Write for Hashing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+    let hashed = part
+        .seek(SeekFrom::Start(section.offset))
+        .and_then(|_| Digest::of_reader(&mut part.by_ref().take(section.size)));
+    let (Digest(hash), _) = hashed.map_err(|source| part.unreadable(source))?;
+    Ok(hash)
 }

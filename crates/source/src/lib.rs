@@ -13,6 +13,7 @@ pub mod keys;
 pub mod layer;
 pub mod oci;
 pub mod package;
+mod program;
 pub mod resolve;
 pub mod section;
 pub mod tree;

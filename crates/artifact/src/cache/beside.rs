@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use super::{Key, Store, named};
 const PART: u64 = 4 << 20;
 
 /// What its name has behind that of the entry.
-pub(super) const EXTENSION: &str = "file";
+const EXTENSION: &str = "file";
 
 /// The hashes of a file's parts, one after the other, computed on all cores.
 pub(super) fn hashes(file: &File, size: u64) -> io::Result<Vec<u8>> {
@@ -37,10 +37,18 @@ pub(super) fn hashes(file: &File, size: u64) -> io::Result<Vec<u8>> {
     Ok(hashes?.concat())
 }
 
+/// Creates a file to write to and to read back. Nobody else may write to it, whatever the umask is: what
+/// is kept may be this very file.
+pub(super) fn create(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true).mode(0o644);
+    options.open(path)
+}
+
 /// Puts a file at `to`, where there must be none: with its bytes shared, else as a link, else as a
 /// copy.
 pub(super) fn place(file: &Arc<File>, to: &Path) -> io::Result<()> {
-    let new = File::create_new(to)?;
+    let new = create(to)?;
     if ioctl_ficlone(&new, file).is_ok() {
         return Ok(());
     }
@@ -50,7 +58,7 @@ pub(super) fn place(file: &Arc<File>, to: &Path) -> io::Result<()> {
     if linkat(CWD, open, CWD, to, AtFlags::SYMLINK_FOLLOW).is_ok() {
         return Ok(());
     }
-    let copied = File::create_new(to).and_then(|mut new| {
+    let copied = create(to).and_then(|mut new| {
         // Read from its own places: whoever wrote the file may use it still.
         io::copy(&mut Section::whole(file), &mut new)
     });

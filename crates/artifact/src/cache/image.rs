@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -224,13 +223,8 @@ fn find(
     Ok(Some((image, file)))
 }
 
-/// Nobody else may write to it: what is kept may be this very file.
 fn create(out: &Path) -> Result<File, Error> {
-    let mut options = File::options();
-    options.read(true).write(true).create_new(true).mode(0o644);
-    options
-        .open(out)
-        .map_err(|source| failed("creating an image", source))
+    beside::create(out).map_err(|source| failed("creating an image", source))
 }
 
 fn remove(out: &Path) -> Result<(), Error> {

@@ -13,7 +13,7 @@ use artifact::cache::files::{self, Files};
 use artifact::cache::image::Cached;
 use artifact::cache::{self, Store};
 use artifact::image;
-use sha2::{Digest, Sha256};
+use source::fetch::Digest;
 use source::kept::Kept;
 use source::layer::{Layer, Spool};
 use source::tree::Tree;
@@ -166,20 +166,6 @@ fn room_in_memory() -> u64 {
 /// The hash of the program: another one may make something else of the same inputs.
 fn this_program() -> anyhow::Result<[u8; 32]> {
     let mut program = File::open("/proc/self/exe")?;
-    let mut hash = HashWriter(Sha256::default());
-    std::io::copy(&mut program, &mut hash)?;
-    Ok(hash.0.finalize().into())
-}
-
-struct HashWriter(Sha256);
-
-impl std::io::Write for HashWriter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+    let (Digest(hash), _) = Digest::of_reader(&mut program)?;
+    Ok(hash)
 }

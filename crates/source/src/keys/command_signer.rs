@@ -1,14 +1,14 @@
 //! A signer that is another program: a smart card's tool, a key service's client, ssh to a machine
 //! that has the key.
 
-use std::io::{self, Read, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use sha2::{Digest, Sha256};
 
 use super::file_signer::load_certificate;
 use super::{LoadError, SignError, Signer, verify};
+use crate::program::ask;
 
 /// Longest signature, in bytes: that of RSA with 8192 bits.
 const MOST: u64 = 1024;
@@ -40,31 +40,14 @@ impl CommandSigner {
     fn ask(&self, digest: &[u8]) -> Result<Vec<u8>, String> {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let child = command.spawn();
-        let mut child = child.map_err(|error| format!("it cannot be started: {error}"))?;
-        if let Some(mut input) = child.stdin.take() {
-            match input.write_all(digest) {
-                // A program that does not want to know says so with its status.
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    return Err(format!("it cannot be told the digest: {error}"));
-                }
-                _ => {}
-            }
-        }
-        let mut answer = Vec::new();
-        if let Some(output) = child.stdout.take() {
-            let read = output.take(MOST + 1).read_to_end(&mut answer);
-            read.map_err(|error| format!("it cannot be heard: {error}"))?;
-        }
+        let asked = ask(&mut command, digest, MOST + 1);
+        let (answer, status) = asked.map_err(|error| format!("it {error}"))?;
         let too_long = answer.len() as u64 > MOST;
-        let status = child.wait();
-        let status = status.map_err(|error| format!("it cannot be waited for: {error}"))?;
         match status.success() {
             _ if too_long => Err(format!(
                 "it gave more than {MOST} bytes, as no signature has"
             )),
-            true => Ok(answer),
+            true => Ok(answer.to_vec()),
             false => Err(format!("it ended with {status}")),
         }
     }

@@ -9,9 +9,6 @@ use formats::efivars::{DB, KEK, PK, Variable};
 use super::file_signer::load_certificate;
 use super::verify_detached;
 
-/// Attributes that the signed variables are written with.
-const ATTRIBUTES: u32 = 0x27;
-
 /// The certificate of one key in its other forms: `NAME.cer`, the signature list `NAME.esl`, the signed
 /// variable `NAME.auth`.
 ///
@@ -71,7 +68,13 @@ fn signed_variable(
     }
     let (by, _) = load_certificate(&folder.join(format!("{above}.crt")))
         .map_err(|error| error.to_string())?;
-    let message = to_be_signed(name, variable.vendor, ATTRIBUTES, auth.time, &auth.data);
+    let message = to_be_signed(
+        name,
+        variable.vendor,
+        variable.attributes,
+        auth.time,
+        &auth.data,
+    );
     verify_detached(&by, &auth.signed_data, &message)
         .map_err(|error| format!("{name}.auth, by {above}.crt: {error}"))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::{Layer, LayerKind, Listing};
+use super::{Layer, LayerKind};
 use crate::fetch::Digest;
 use crate::section::Section;
 
@@ -35,7 +35,8 @@ impl Spool {
         })
     }
 
-    /// The same layer, put aside when it is listed. One that finds no room is as it was.
+    /// The same layer, put aside when it is listed. One that finds no room is as it was. What keeps
+    /// listings goes over it.
     pub fn layer(self: &Arc<Self>, layer: Arc<dyn Layer>) -> Arc<dyn Layer> {
         Arc::new(Spooled {
             layer,
@@ -90,9 +91,6 @@ impl Layer for Spooled {
 
     fn open_to_list(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         let input = self.layer.open_to_list()?;
-        if self.layer.as_file()?.is_some() {
-            return Ok(input);
-        }
         Ok(match self.spool.file() {
             None => input,
             file => Box::new(Aside {
@@ -118,18 +116,6 @@ impl Layer for Spooled {
 
     fn digest(&self) -> Option<Digest> {
         self.layer.digest()
-    }
-
-    fn listing(&self) -> Option<Listing> {
-        self.layer.listing()
-    }
-
-    fn keeps_listing(&self) -> bool {
-        self.layer.keeps_listing()
-    }
-
-    fn keep_listing(&self, listing: &Listing) {
-        self.layer.keep_listing(listing);
     }
 }
 

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::contents::{Entries, Visit};
 use super::host::Stamp;
 use super::{Error, NodeId};
+use crate::fetch;
 use crate::layer::archive::{Archive, Entry};
 use crate::layer::{EntryError, Layer, read_ahead};
 
@@ -36,11 +37,8 @@ impl ScannedLayer {
             .layer
             .open()
             .map_err(|source| self.cannot_open(source))?;
-        let sha256 = read_ahead(stream, |input| {
-            let mut hashing = Hashing::new(input);
-            io::copy(&mut hashing, &mut io::sink()).map(|_| hashing.sha256())
-        });
-        let sha256 = sha256.map_err(|source| self.cannot_open(source))?;
+        let hashed = read_ahead(stream, |mut input| fetch::Digest::of_reader(&mut input));
+        let (fetch::Digest(sha256), _) = hashed.map_err(|source| self.cannot_open(source))?;
         Ok(*self.sha256.get_or_init(|| sha256))
     }
 

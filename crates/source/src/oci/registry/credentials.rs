@@ -2,13 +2,15 @@
 //! from registry to login, and programs that look one up (`docker-credential-NAME`).
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
+
+use crate::program;
 
 /// The most that is read of a file or of what a program says, in bytes.
 const MOST: u64 = 1 << 20;
@@ -230,25 +232,9 @@ fn ask(helper: &str, path: &Path, host: &str) -> Result<Option<Login>, Credentia
         return Err(failed("is not the name of a program".to_owned()));
     }
     let mut command = Command::new(&program);
-    let command = command
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .map_err(|error| failed(format!("cannot be started: {error}")))?;
-    if let Some(mut input) = child.stdin.take() {
-        // A program that does not want to know says so with its status.
-        let _ = writeln!(input, "{host}");
-    }
-    let mut said = Zeroizing::new(Vec::new());
-    if let Some(output) = child.stdout.take() {
-        let read = output.take(MOST).read_to_end(&mut said);
-        read.map_err(|error| failed(format!("cannot be heard: {error}")))?;
-    }
-    let status = child
-        .wait()
-        .map_err(|error| failed(format!("cannot be waited for: {error}")))?;
+    let question = format!("{host}\n");
+    let asked = program::ask(command.arg("get"), question.as_bytes(), MOST);
+    let (said, status) = asked.map_err(failed)?;
     if !status.success() {
         let text = String::from_utf8_lossy(&said);
         if text.contains("credentials not found") {
