@@ -75,7 +75,8 @@ fn packages_of_the_real_archive_are_read_as_dpkg_deb_reads_them() -> Result<()> 
     let alone: Vec<&str> = alone.iter().map(|package| package.name.as_str()).collect();
     assert_eq!(alone, [kernel.name.as_str(), "linux-image-amd64"]);
 
-    let debs = download(&client, &packages, &())?;
+    let fetched = download(&client, &packages, &(), &|layer, _| layer)?;
+    let debs: Vec<_> = fetched.into_iter().map(|one| one.deb).collect();
     for (package, deb) in packages.iter().zip(&debs) {
         let path = client.cache().path(&package.digest);
         let output = tool("dpkg-deb", "dpkg")

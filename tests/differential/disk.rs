@@ -1,8 +1,10 @@
 //! Disk images against `sgdisk`, `sfdisk`, `fsck.vfat` and mtools.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::Command;
 
 use media::disk::{DiskOptions, DiskPlan, FileOnSlot, Source, guid_from};
@@ -32,9 +34,9 @@ fn reference_tools_accept_the_disk_and_its_partition() {
     let plan = DiskPlan::new(DiskOptions::new(files, b"test", EPOCH)).unwrap();
     let path = folder.path().join("disk.img");
     let image = path.to_str().unwrap();
-    let mut out = File::create(&path).unwrap();
+    let out = File::create(&path).unwrap();
     let mut done = 0;
-    plan.write(&mut out, &mut |more| done += more).unwrap();
+    plan.write(&out, &mut |more| done += more).unwrap();
     assert_eq!(done, plan.content_size());
     let metadata = out.metadata().unwrap();
     assert_eq!(metadata.len(), plan.disk_size());
@@ -95,10 +97,57 @@ fn an_image_of_gigabytes_of_zeroes_is_quick_and_small() {
     }];
     let plan = DiskPlan::new(DiskOptions::new(files, b"test", EPOCH)).unwrap();
     let path = folder.path().join("disk.img");
-    let mut out = File::create(&path).unwrap();
-    plan.write(&mut out, &mut |_| ()).unwrap();
+    let out = File::create(&path).unwrap();
+    plan.write(&out, &mut |_| ()).unwrap();
     let allocated = out.metadata().unwrap().blocks() * 512;
     assert!(allocated < 8 << 20, "{allocated} bytes are allocated");
     let (good, text) = tests::run("gdisk", "sgdisk", &["-v", path.to_str().unwrap()]);
     assert!(good && text.contains("No problems found."), "{text}");
+}
+
+/// How many bytes are free on the file system of a folder.
+fn free(folder: &Path) -> u64 {
+    let words = ["-B1", "--output=avail", folder.to_str().unwrap()];
+    let (good, text) = tests::run("coreutils", "df", &words);
+    let free = text
+        .lines()
+        .last()
+        .and_then(|line| line.trim().parse().ok());
+    assert!(good, "{text}");
+    free.unwrap()
+}
+
+#[test]
+fn a_disk_shares_its_bytes_with_its_files_where_the_file_system_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let (image, mount) = (folder.path().join("xfs.img"), folder.path().join("xfs"));
+    File::create(&image).unwrap().set_len(2 << 30).unwrap();
+    std::fs::create_dir(&mount).unwrap();
+    let (good, text) = tests::run("xfsprogs", "mkfs.xfs", &[&image]);
+    assert!(good, "{text}");
+    let words = [OsStr::new("-oloop"), image.as_ref(), mount.as_ref()];
+    let (good, text) = tests::run("mount", "mount", &words);
+    assert!(good, "{text}");
+    let result = std::panic::catch_unwind(|| {
+        // From 260 MB on, the clusters of a boot partition are blocks of a file system.
+        let size = 300 << 20;
+        let source = mount.join("root.squashfs");
+        std::fs::write(&source, content(size)).unwrap();
+        let files = vec![FileOnSlot {
+            path: "sealboot/root.squashfs".to_owned(),
+            size: size as u64,
+            source: Source::File(source),
+        }];
+        let plan = DiskPlan::new(DiskOptions::new(files, b"test", EPOCH)).unwrap();
+        let out = File::create(mount.join("disk.img")).unwrap();
+        tests::run::<&str>("coreutils", "sync", &[]);
+        let before = free(&mount);
+        plan.write(&out, &mut |_| ()).unwrap();
+        out.sync_all().unwrap();
+        before.saturating_sub(free(&mount))
+    });
+    let (good, text) = tests::run("mount", "umount", &[&mount]);
+    assert!(good, "{text}");
+    let taken = result.unwrap();
+    assert!(taken < 8 << 20, "{taken} bytes more are taken");
 }

@@ -54,7 +54,7 @@ fn write_with(
         }
         file.set_len(size).unwrap();
     }
-    let open = |placed: &PlacedFile| Ok(Cursor::new(&contents[&placed.path]));
+    let open = |placed: &PlacedFile| Ok(Some(Cursor::new(&contents[&placed.path])));
     plan.write(&mut file, 0, medium, open, &mut |_| ()).unwrap();
     assert_eq!(file.metadata().unwrap().len(), size);
     path
@@ -334,7 +334,7 @@ fn the_largest_file_is_sound() {
                     .chain(&b"!"[..]),
             ),
         };
-        Ok(content)
+        Ok(Some(content))
     };
     plan.write(&mut out, 0, Medium::Blank, open, &mut |_| ())
         .unwrap();

@@ -44,6 +44,7 @@ pub const TEST: &[Row] = &[
     ("ssh", "openssh-client"),
     ("losetup", "mount"),
     ("mkfs.ext4", "e2fsprogs"),
+    ("mkfs.xfs", "xfsprogs"),
     ("script", "bsdutils"),
     ("gpgv", "gpgv"),
     ("/etc/ssl/certs/ca-certificates.crt", "ca-certificates"),

@@ -73,7 +73,7 @@ pub(super) fn registries(folder: &Path, auth: Option<&str>) -> Registries {
 }
 
 fn pull(registries: &Registries, reference: &str) -> Result<Image, String> {
-    let pulled = registries.pull(&reference.parse().unwrap(), &());
+    let pulled = registries.pull(&reference.parse().unwrap(), &(), &|layer, _| layer);
     pulled.map_err(|error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         format!("{error}: {}", cause.unwrap_or_default())

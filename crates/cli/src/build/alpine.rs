@@ -7,7 +7,7 @@ use source::alpine::{self, Apk, Archive, Index, Keyring, NotRun, Relation};
 use source::fetch::{Client, Progress as _};
 use source::tree::Tree;
 
-use super::inputs::{client, code_of_fetch};
+use super::inputs::code_of_fetch;
 use super::plan::Plan;
 use crate::config::Follow;
 use crate::exit::{Code, Failure, WithCode};
@@ -20,8 +20,9 @@ pub struct OpenAlpine {
 }
 
 impl OpenAlpine {
-    /// Reads the keys; fetches and checks the indexes if a source names packages.
-    pub fn open(plan: &Plan, progress: &Progress) -> anyhow::Result<Self> {
+    /// Reads the keys; fetches and checks the indexes with a client, which is there if a source
+    /// names packages.
+    pub fn open(plan: &Plan, client: Option<Client>, progress: &Progress) -> anyhow::Result<Self> {
         let config = &plan.config.alpine;
         let keyring = match config.keys.as_slice() {
             [] => Keyring::alpine(),
@@ -30,10 +31,10 @@ impl OpenAlpine {
         let keyring = keyring
             .context("the keys that alpine.keys names cannot be used")
             .input_code()?;
-        if !plan.needs_alpine() {
+        let Some(client) = client else {
             let archive = None;
             return Ok(Self { keyring, archive });
-        }
+        };
         let archive = Archive {
             mirror: config.mirror.clone(),
             branch: config.branch.clone(),
@@ -42,7 +43,6 @@ impl OpenAlpine {
             keyring: keyring.clone(),
             allow_older: config.allow_older,
         };
-        let client = client(plan)?;
         let step = progress.step("alpine");
         let index = archive.index(&client, &step).map_err(coded)?;
         step.done(&format!("{} packages, signatures good", index.len()));

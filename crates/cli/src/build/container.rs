@@ -1,10 +1,11 @@
 //! Container images as sources: registries, logins, exit codes.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use contract::manifest;
-use source::fetch;
+use source::fetch::{self, Client};
+use source::layer::Arrival;
 use source::oci::{self, Credentials, Image, Reference, Registries};
 
 use super::inputs;
@@ -20,40 +21,42 @@ pub struct Containers {
 
 impl Containers {
     /// Nothing is asked, and no login is read, before an image is wanted.
-    pub fn new(plan: &Plan) -> anyhow::Result<Self> {
-        let registries = plan
-            .needs_registry()
-            .then(|| registries(&plan.config, &plan.cache, plan.offline))
-            .transpose()?;
-        Ok(Self { registries })
+    pub fn new(plan: &Plan, client: Option<Client>) -> Self {
+        Self {
+            registries: client.map(|client| registries(&plan.config, client)),
+        }
     }
 
-    /// The image that a reference names, all of it on this machine.
+    /// The image that a reference names, all of it on this machine; layers that are fetched for that went
+    /// through their arrival.
     pub fn open(
         &self,
         reference: &Reference,
         progress: &dyn fetch::Progress,
+        arrival: &Arrival<'_>,
     ) -> anyhow::Result<Image> {
         let image = match &self.registries {
-            Some(registries) => registries.pull(reference, progress),
+            Some(registries) => registries.pull(reference, progress, arrival),
             None => Image::open(reference),
         };
         image.map_err(coded)
     }
+
+    /// The files of an image's layers, where they are in a registry and the reference has a digest:
+    /// without one, nothing says which image it will be.
+    pub fn requests(&self, reference: &Reference) -> Option<Vec<fetch::Request>> {
+        reference.digest.filter(|_| reference.is_remote())?;
+        self.registries.as_ref()?.layers(reference).ok()
+    }
 }
 
 /// What asks registries: those that the configuration believes, with this machine's logins.
-pub(crate) fn registries(
-    config: &Config,
-    cache: &Path,
-    offline: bool,
-) -> anyhow::Result<Registries> {
+pub(crate) fn registries(config: &Config, client: Client) -> Registries {
     let settings = oci::Settings {
         insecure: config.oci.insecure.clone(),
         credentials: credentials(),
     };
-    let client = inputs::client_with(cache, offline)?;
-    Ok(Registries::new(client, settings))
+    Registries::new(client, settings)
 }
 
 /// What the manifest says of an image.

@@ -1,10 +1,11 @@
 //! Debian's archive as a source.
 
 use anyhow::Context;
-use source::debian::{self, Archive, Deb, Index, Keyring, Wanted};
-use source::fetch::{self, Client};
+use source::debian::{self, Archive, Fetched, Index, Keyring, Package, Wanted};
+use source::fetch::{self, Client, Request};
+use source::layer::Arrival;
 
-use super::inputs::{client, code_of_fetch};
+use super::inputs::code_of_fetch;
 use super::plan::Plan;
 use super::work::Work;
 use crate::clock;
@@ -18,7 +19,7 @@ pub(super) struct OpenArchive {
 }
 
 impl OpenArchive {
-    pub(super) fn open(plan: &Plan, work: &Work) -> anyhow::Result<Self> {
+    pub(super) fn open(plan: &Plan, client: Client, work: &Work) -> anyhow::Result<Self> {
         let debian = &plan.config.debian;
         let keyring = match debian.keyrings.as_slice() {
             [] => Keyring::debian(),
@@ -38,7 +39,6 @@ impl OpenArchive {
             allow_older: debian.allow_older,
             allow_expired: debian.allow_expired,
         };
-        let client = client(plan)?;
         let step = work.progress.step("archive");
         let now = clock::now()?;
         let index = archive
@@ -48,22 +48,42 @@ impl OpenArchive {
         Ok(Self { client, index })
     }
 
-    /// Packages with their dependencies, fetched and checked.
+    /// Packages with their dependencies, fetched and checked, each with its layer.
     pub(super) fn packages(
         &self,
         names: &[String],
         follow: Follow,
         without: &[String],
         step: &dyn fetch::Progress,
-    ) -> anyhow::Result<Vec<Deb>> {
+        arrival: &Arrival<'_>,
+    ) -> anyhow::Result<Vec<Fetched>> {
+        let packages = self.resolve(names, follow, without)?;
+        Ok(debian::download(&self.client, &packages, step, arrival).map_err(coded)?)
+    }
+
+    /// The packages' files.
+    pub(super) fn requests(
+        &self,
+        names: &[String],
+        follow: Follow,
+        without: &[String],
+    ) -> anyhow::Result<Vec<Request>> {
+        let packages = self.resolve(names, follow, without)?;
+        Ok(packages.into_iter().map(debian::request).collect())
+    }
+
+    fn resolve(
+        &self,
+        names: &[String],
+        follow: Follow,
+        without: &[String],
+    ) -> anyhow::Result<Vec<&Package>> {
         let wanted: Vec<Wanted> = names
             .iter()
             .map(|name| name.parse())
             .collect::<Result<_, _>>()
             .code(Code::Usage)?;
-        let packages =
-            debian::resolve(&self.index, &wanted, follow.into(), without).code(Code::Missing)?;
-        Ok(debian::download(&self.client, &packages, step).map_err(coded)?)
+        debian::resolve(&self.index, &wanted, follow.into(), without).code(Code::Missing)
     }
 }
 

@@ -13,7 +13,7 @@ use source::tree::Tree;
 
 use super::lock::Lock;
 use super::plan::Plan;
-use super::supply::{Opened, merge};
+use super::supply::{Opened, Supply, merge};
 use super::toolbox::{self, Materials};
 use super::work::Work;
 use super::{add, attributes, date, root};
@@ -67,12 +67,27 @@ pub fn gather(plan: &Plan, lock: &mut Lock, work: &Work) -> anyhow::Result<Input
     })?;
     let microcode = read_named("uki.microcode", &uki.microcode, |path| fs::read(path))?;
     let opened = Opened::open(plan, work)?;
-    let supply = opened.supply(plan, lock, work);
+    std::thread::scope(|scope| {
+        let _end = opened.end_ahead();
+        // The first is asked for at once.
+        scope.spawn(|| opened.fetch_ahead(plan.in_order().into_iter().skip(1)));
+        let supply = opened.supply(plan, lock, work);
+        merge_all(plan, &supply, os_release, microcode)
+    })
+}
+
+/// Merges every source that a release asks for.
+fn merge_all(
+    plan: &Plan,
+    supply: &Supply<'_>,
+    os_release: Option<String>,
+    microcode: Option<Vec<u8>>,
+) -> anyhow::Result<Inputs> {
     if plan.needs_toolbox() && !plan.composes_toolbox() {
         supply.offer(toolbox::here()?);
     }
     let merge = |label: &str, part: (&str, &str), base: Tree, sources: &[Source]| {
-        merge(label, part, base, sources, &supply)
+        merge(label, part, base, sources, supply)
     };
     let config = &plan.config;
     let sources = &config.firmware.source;

@@ -83,6 +83,24 @@ impl Plan {
         self.with_recovery().chain(base)
     }
 
+    /// Every source that a build asks for, in the order in which they are merged.
+    pub fn in_order(&self) -> Vec<&Source> {
+        let config = &self.config;
+        let shared = [
+            &config.firmware.source,
+            &config.kernel.source,
+            &config.uki.stub,
+            &config.toolbox.base,
+        ];
+        let roots = self.systems.iter().map(|system| &system.root.source);
+        let merged = shared.into_iter().chain(roots).flatten();
+        let parts = merged.flat_map(|source| match source.recovery {
+            true => config.recovery.source.iter().collect(),
+            false => vec![source],
+        });
+        parts.collect()
+    }
+
     /// Whether any source is the toolbox.
     pub fn needs_toolbox(&self) -> bool {
         self.with_recovery().any(|source| source.toolbox)

@@ -150,9 +150,9 @@ pub fn build(
     let step = progress.step("disk");
     let disk = disk::plan(plan, &parts, &manifests, keys, staging)?;
     let (size, total) = (disk.disk_size(), disk.content_size());
-    let mut file = staging.create(DISK)?;
+    let file = staging.create(DISK)?;
     staging.flush(&file);
-    disk.write(&mut file, &mut |done| step.bytes(done, total))?;
+    disk.write(&file, &mut |done| step.bytes(done, total))?;
     let (size, total) = (progress::size(size), progress::size(total));
     step.done(&format!("{size}, {total} used"));
 

@@ -8,7 +8,7 @@ use artifact::toolbox::Toolbox;
 use contract::manifest;
 use source::debian::Deb;
 use source::directory;
-use source::fetch::Progress as _;
+use source::fetch::{self, Client, Progress as _};
 use source::inventory::{self, Component};
 use source::layer::{Layer, LayerKind, TarFile};
 use source::oci;
@@ -17,6 +17,7 @@ use source::tree::Tree;
 use super::alpine::OpenAlpine;
 use super::container::{self, Containers};
 use super::debian::OpenArchive;
+use super::inputs::client;
 use super::lock::Lock;
 use super::plan::Plan;
 use super::work::Work;
@@ -27,6 +28,8 @@ use crate::progress::Step;
 
 /// Archives and registries, as far as a plan needs them.
 pub(super) struct Opened {
+    /// Where any of them is needed.
+    client: Option<Client>,
     archive: Option<OpenArchive>,
     alpine: OpenAlpine,
     containers: Containers,
@@ -35,15 +38,42 @@ pub(super) struct Opened {
 impl Opened {
     /// Fetches and checks the indexes of archives; asks no registry yet.
     pub(super) fn open(plan: &Plan, work: &Work) -> anyhow::Result<Self> {
-        let archive = plan
-            .needs_debian()
-            .then(|| OpenArchive::open(plan, work))
-            .transpose()?;
+        let needed = [
+            plan.needs_debian(),
+            plan.needs_alpine(),
+            plan.needs_registry(),
+        ];
+        let [debian, alpine, registry] = needed;
+        let client = needed.contains(&true).then(|| client(plan)).transpose()?;
+        // They share it, and so know of each other whether somebody waits for a file.
+        let shared = |needed| client.clone().filter(|_| needed);
+        let archive = shared(debian).map(|client| OpenArchive::open(plan, client, work));
         Ok(Self {
-            archive,
-            alpine: OpenAlpine::open(plan, work.progress)?,
-            containers: Containers::new(plan)?,
+            archive: archive.transpose()?,
+            alpine: OpenAlpine::open(plan, shared(alpine), work.progress)?,
+            containers: Containers::new(plan, shared(registry)),
+            client,
         })
+    }
+
+    /// Fetches files of sources before they are waited for; whoever merges a source later asks for them all
+    /// the same. Only files that are known by their hash are fetched.
+    pub(super) fn fetch_ahead<'s>(&self, sources: impl Iterator<Item = &'s Source>) {
+        let files = |source: &Source| match (source.kind().ok()?, &self.archive) {
+            (SourceKind::Debian(names, follow, without), Some(archive)) => {
+                archive.requests(names, follow, without).ok()
+            }
+            (SourceKind::Image(reference), _) => self.containers.requests(reference),
+            _ => None,
+        };
+        if let Some(client) = &self.client {
+            client.fetch_ahead(sources.filter_map(files).flatten());
+        }
+    }
+
+    /// Ends that when it is dropped.
+    pub(super) fn end_ahead(&self) -> Option<fetch::End<'_>> {
+        self.client.as_ref().map(Client::end_ahead)
     }
 
     /// What sources are taken from; `lock` learns which images tags turn out to be.
@@ -87,6 +117,11 @@ impl Supply<'_> {
     pub(super) fn offer(&self, toolbox: Toolbox) {
         // Called once.
         let _ = self.toolbox.set(toolbox);
+    }
+
+    fn note_debs<'d>(&self, debs: impl Iterator<Item = &'d Deb>) {
+        let components = debs.map(Component::of_deb);
+        self.taken.borrow_mut().components.extend(components);
     }
 }
 
@@ -192,22 +227,33 @@ fn add(
             let mut lock = supply.lock.borrow_mut();
             let mut reference = reference.clone();
             reference.digest = reference.digest.or(lock.known(&reference));
-            let image = supply.containers.open(&reference, step)?;
+            let arrival = supply.work.arrival();
+            let image = supply.containers.open(&reference, step, &arrival)?;
             lock.resolved(&image);
             let mut taken = supply.taken.borrow_mut();
             taken.images.push(container::source(&image));
             taken.program = Some(image.config.program.clone());
-            add_layers(tree, image.layers, supply)
+            let layers = match reference.is_remote() {
+                true => image.layers,
+                false => supply.work.read_once(image.layers),
+            };
+            add_layers(tree, &layers)
         }
         (SourceKind::Debian(names, follow, without), Some(archive)) => {
-            let debs = archive.packages(names, follow, without, step)?;
-            add_debs(tree, debs, supply)
+            let arrival = supply.work.arrival();
+            let debs = archive.packages(names, follow, without, step, &arrival)?;
+            supply.note_debs(debs.iter().map(|fetched| &fetched.deb));
+            let layers: Vec<_> = debs.into_iter().map(|fetched| fetched.layer).collect();
+            add_layers(tree, &layers)
         }
         // A plan with such a source has opened the archive.
         (SourceKind::Debian(..), None) => Ok(0),
         (SourceKind::Debs(paths), _) => {
             let debs: Result<Vec<Deb>, _> = paths.iter().map(Deb::open).collect();
-            add_debs(tree, debs.input_code()?, supply)
+            let debs = debs.input_code()?;
+            supply.note_debs(debs.iter());
+            let layers = debs.into_iter().map(|deb| Arc::new(deb) as Arc<dyn Layer>);
+            add_layers(tree, &supply.work.read_once(layers))
         }
         (SourceKind::Alpine(names, follow, without), _) => {
             let alpine = supply.alpine;
@@ -216,9 +262,8 @@ fn add(
         (SourceKind::Apks(paths), _) => supply.alpine.add_files(tree, paths, step),
         (SourceKind::Tar(path), _) => {
             let tar = TarFile::new(path, LayerKind::Archive);
-            let tar = supply.work.put_aside(Arc::new(tar));
-            tree.add_layer(tar).input_code()?;
-            Ok(1)
+            let tar: Arc<dyn Layer> = Arc::new(tar);
+            add_layers(tree, &supply.work.read_once([tar]))
         }
         (SourceKind::Directory(path), _) => {
             let directory = directory::read(path, AS_ROOT).input_code()?;
@@ -228,23 +273,7 @@ fn add(
     }
 }
 
-fn add_debs(tree: &mut Tree, debs: Vec<Deb>, supply: &Supply<'_>) -> anyhow::Result<usize> {
-    let mut taken = supply.taken.borrow_mut();
-    taken.components.extend(debs.iter().map(Component::of_deb));
-    add_layers(tree, debs.into_iter().map(Arc::new), supply)
-}
-
-/// Adds layers, the lowest first; returns how many there are.
-fn add_layers<L: Layer + 'static>(
-    tree: &mut Tree,
-    layers: impl IntoIterator<Item = Arc<L>>,
-    supply: &Supply<'_>,
-) -> anyhow::Result<usize> {
-    let work = supply.work;
-    let layers: Vec<_> = layers
-        .into_iter()
-        .map(|layer| work.listed(work.put_aside(layer)))
-        .collect();
-    tree.add_layers(&layers).input_code()?;
+fn add_layers(tree: &mut Tree, layers: &[Arc<dyn Layer>]) -> anyhow::Result<usize> {
+    tree.add_layers(layers).input_code()?;
     Ok(layers.len())
 }

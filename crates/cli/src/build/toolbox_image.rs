@@ -61,8 +61,9 @@ pub fn verb(options: &args::OciBuild, json: bool, quiet: bool) -> anyhow::Result
     };
     let registries = to
         .is_remote()
-        .then(|| container::registries(&plan.config, &plan.cache, plan.offline))
-        .transpose()?;
+        .then(|| inputs::client(&plan))
+        .transpose()?
+        .map(|client| container::registries(&plan.config, client));
     let progress = Progress::new(quiet || json);
     let work = Work::open(&plan, &progress);
     let inputs = inputs::gather(&plan, &mut lock, &work)?;

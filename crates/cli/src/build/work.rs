@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -16,7 +17,7 @@ use artifact::image;
 use source::fetch::Digest;
 use source::kept::Kept;
 use source::layer::{Layer, Spool};
-use source::tree::Tree;
+use source::tree::{self, Tree};
 
 use super::plan::Plan;
 use crate::exit::WithCode;
@@ -84,14 +85,24 @@ impl<'a> Work<'a> {
         self.store.as_ref().map(|store| store as &dyn Kept)
     }
 
-    /// A layer whose stream is listed once.
-    pub fn listed(&self, layer: Arc<dyn Layer>) -> Arc<dyn Layer> {
-        cache::listed(self.store.as_ref(), layer)
+    /// The same layers, each decompressed once and listed once: the stream is put aside when it is listed,
+    /// and the listing is kept.
+    pub fn read_once(
+        &self,
+        layers: impl IntoIterator<Item = Arc<dyn Layer>>,
+    ) -> Vec<Arc<dyn Layer>> {
+        let once = |layer| cache::listed(self.store.as_ref(), self.spool.layer(layer));
+        layers.into_iter().map(once).collect()
     }
 
-    /// A layer that is decompressed once: its stream is put aside when it is listed.
-    pub fn put_aside(&self, layer: Arc<dyn Layer>) -> Arc<dyn Layer> {
-        self.spool.layer(layer)
+    /// Makes the same of layers that are fetched, and lists each while others still come.
+    pub fn arrival(&self) -> impl Fn(Arc<dyn Layer>, &AtomicBool) -> Arc<dyn Layer> + Sync {
+        let (store, spool) = (self.store.clone(), Arc::clone(&self.spool));
+        move |layer, stop| {
+            let layer = cache::listed(store.as_ref(), spool.layer(layer));
+            tree::list_ahead(&*layer, stop);
+            layer
+        }
     }
 
     /// What `make` makes of a tree; a name and the other inputs say what that is.

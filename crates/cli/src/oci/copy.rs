@@ -7,7 +7,7 @@ use source::fetch::Progress as Told;
 use source::oci::{self, Copied, Reference, Registries};
 
 use crate::args::OciCopy;
-use crate::build::{container, plan};
+use crate::build::{container, inputs, plan};
 use crate::config::{self, Config};
 use crate::exit::{Code, WithCode};
 use crate::output;
@@ -28,8 +28,9 @@ impl Copier {
         let usual = || plan::cache_folder(Path::new(""));
         let cache = options.cache.clone().unwrap_or_else(usual);
         let registries = remote
-            .then(|| container::registries(&config, &cache, false))
-            .transpose()?;
+            .then(|| inputs::client_with(&cache, false))
+            .transpose()?
+            .map(|client| container::registries(&config, client));
         Ok(Self { config, registries })
     }
 

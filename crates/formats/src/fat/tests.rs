@@ -48,7 +48,7 @@ fn volume_over(old: Vec<u8>, files: &Files, medium: Medium) -> Vec<u8> {
     let contents: BTreeMap<_, _> = files.iter().cloned().collect();
     let mut out = Cursor::new(old);
     let mut done = 0;
-    let open = |file: &PlacedFile| Ok(contents[&file.path].as_slice());
+    let open = |file: &PlacedFile| Ok(Some(contents[&file.path].as_slice()));
     plan.write(&mut out, 0, medium, open, &mut |more| done += more)
         .unwrap();
     assert_eq!(done, plan.content_size());
@@ -224,7 +224,7 @@ fn content_that_changed_is_refused() {
     for (content, said) in [(9, "has 9 bytes, 10"), (11, "at least 11 bytes, 10")] {
         let content = vec![1; content];
         let mut out = Cursor::new(Vec::new());
-        let open = |_: &PlacedFile| Ok(content.as_slice());
+        let open = |_: &PlacedFile| Ok(Some(content.as_slice()));
         let error = plan
             .write(&mut out, 0, Medium::Blank, open, &mut |_| ())
             .unwrap_err();

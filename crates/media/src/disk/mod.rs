@@ -9,6 +9,7 @@
 
 mod dump;
 mod guid;
+mod place;
 mod plan;
 mod writer;
 

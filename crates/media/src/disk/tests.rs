@@ -1,5 +1,7 @@
-use std::io::{Cursor, Write};
+use std::fs;
+use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use formats::fat::Volume;
 use formats::gpt::{self, SectorSize};
@@ -18,12 +20,15 @@ fn files() -> Vec<FileOnSlot> {
 }
 
 fn write(plan: &DiskPlan) -> Vec<u8> {
-    let mut out = Cursor::new(Vec::new());
+    let mut out = tempfile::tempfile().unwrap();
     let mut done = 0;
-    plan.write(&mut out, &mut |more| done += more).unwrap();
+    plan.write(&out, &mut |more| done += more).unwrap();
     assert_eq!(done, plan.content_size());
-    assert_eq!(out.get_ref().len() as u64, plan.disk_size());
-    out.into_inner()
+    let mut bytes = Vec::new();
+    out.rewind().unwrap();
+    out.read_to_end(&mut bytes).unwrap();
+    assert_eq!(bytes.len() as u64, plan.disk_size());
+    bytes
 }
 
 #[test]
@@ -128,13 +133,47 @@ fn an_image_is_sparse() {
         source: Source::File(content.path().to_owned()),
     });
     let plan = DiskPlan::new(DiskOptions::new(files, b"test", EPOCH)).unwrap();
-    let mut image = tempfile::tempfile().unwrap();
-    plan.write(&mut image, &mut |_| ()).unwrap();
+    let image = tempfile::tempfile().unwrap();
+    plan.write(&image, &mut |_| ()).unwrap();
     let metadata = image.metadata().unwrap();
     assert_eq!(metadata.len(), plan.disk_size());
     // 600 MiB in clusters of 4 KiB: 600 KiB in each FAT; and what was not zero.
     let allocated = metadata.blocks() * 512;
     assert!(allocated < 4 << 20, "{allocated} bytes are allocated");
+}
+
+#[test]
+fn a_file_is_the_same_whether_the_kernel_copies_it_or_not() {
+    // Data, a hole, data, and a hole at its end; no length is a whole number of anything.
+    let some: Vec<u8> = (0..300_001_u32).map(|n| (n / 3) as u8).collect();
+    let size = 3_000_017;
+    let content = |folder: &Path| {
+        let mut content = tempfile::NamedTempFile::new_in(folder).unwrap();
+        content.write_all(&some).unwrap();
+        content.seek(SeekFrom::Start(2_000_003)).unwrap();
+        content.write_all(&some).unwrap();
+        content.as_file().set_len(size).unwrap();
+        content
+    };
+    let disk = |source| {
+        let mut files = files();
+        let file = FileOnSlot {
+            path: "sealboot/root.squashfs".to_owned(),
+            size,
+            source,
+        };
+        files.insert(1, file);
+        write(&DiskPlan::new(DiskOptions::new(files, b"test", EPOCH)).unwrap())
+    };
+    let here = content(&std::env::temp_dir());
+    let expected = disk(Source::Bytes(fs::read(here.path()).unwrap().into()));
+    assert!(disk(Source::File(here.path().to_owned())) == expected);
+    let out = tempfile::tempfile().unwrap();
+    assert!(super::place::place(here.as_file(), size, &out, 0));
+    assert!(!super::place::place(here.as_file(), size - 1, &out, 0));
+    // Nor does the kernel copy from one kind of file system to another (copy_file_range(2), EXDEV).
+    let elsewhere = content(Path::new("/dev/shm"));
+    assert!(disk(Source::File(elsewhere.path().to_owned())) == expected);
 }
 
 #[test]
@@ -148,7 +187,7 @@ fn sources_that_are_not_as_planned_are_refused() {
     let said = |file: FileOnSlot| {
         let plan = DiskPlan::new(DiskOptions::new(vec![file], b"", 0)).unwrap();
         let error = plan
-            .write(&mut Cursor::new(Vec::new()), &mut |_| ())
+            .write(&tempfile::tempfile().unwrap(), &mut |_| ())
             .unwrap_err();
         let cause = std::error::Error::source(&error).unwrap();
         let root = cause.source().map(ToString::to_string).unwrap_or_default();

@@ -2,9 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::path::Path;
 
 use formats::fat::{self, Medium};
 
+use super::place::place;
 use super::plan::{DiskPlan, Source};
 
 /// Why a disk could not be written.
@@ -23,7 +25,8 @@ pub enum WriteError {
 
 impl DiskPlan {
     /// Writes the disk to `out`, an empty file, which is left sparse: what is free is never
-    /// written, and neither are long zeroes inside of files.
+    /// written, and neither are holes of files and long zeroes of what is in memory. Where the file
+    /// system can, `out` shares its bytes with the files that it holds.
     ///
     /// `progress` is told how many more bytes of content are done; they add up to
     /// [`DiskPlan::content_size`]. The partition table comes last, so a disk cut off half-way
@@ -33,24 +36,34 @@ impl DiskPlan {
     ///
     /// See [`WriteError`]; a source whose size is not the planned one is one of them. What was
     /// written until then is no use.
-    pub fn write<W: Write + Seek>(
-        &self,
-        out: &mut W,
-        progress: &mut dyn FnMut(u64),
-    ) -> Result<(), WriteError> {
+    pub fn write(&self, out: &File, progress: &mut dyn FnMut(u64)) -> Result<(), WriteError> {
         // Files are asked for in the plan's order, which is the sources' order.
         let mut sources = self.sources.iter();
-        let open = |_: &fat::PlacedFile| match sources.next() {
-            Some(Source::Bytes(bytes)) => Ok(Content::Bytes(bytes)),
-            Some(Source::File(path)) => File::open(path).map(Content::File).map_err(|error| {
-                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-            }),
-            None => Ok(Content::Bytes(&[])),
+        let open = |placed: &fat::PlacedFile| match sources.next() {
+            Some(Source::Bytes(bytes)) => Ok(Some(Content::Bytes(bytes))),
+            Some(Source::File(path)) => {
+                let content = self.place(path, placed, out).map_err(|error| {
+                    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+                })?;
+                Ok(content.map(Content::File))
+            }
+            None => Ok(None),
         };
+        let mut written = out;
         self.volume
-            .write(out, self.start, Medium::Blank, open, progress)?;
-        self.layout.write(out).map_err(WriteError::Table)?;
-        out.flush().map_err(WriteError::Flush)
+            .write(&mut written, self.start, Medium::Blank, open, progress)?;
+        self.layout.write(&mut written).map_err(WriteError::Table)?;
+        written.flush().map_err(WriteError::Flush)
+    }
+
+    /// Puts a file's content in its place, or gives it to be written there.
+    fn place(&self, path: &Path, placed: &fat::PlacedFile, out: &File) -> io::Result<Option<File>> {
+        let mut content = File::open(path)?;
+        if place(&content, placed.size, out, self.start + placed.offset) {
+            return Ok(None);
+        }
+        content.rewind()?;
+        Ok(Some(content))
     }
 }
 

@@ -9,8 +9,10 @@ use super::package::{Origin, Package};
 use super::release::{MOST_IN_RELEASE, Release};
 use crate::fetch::{CachedFile, Client, Progress, Request, Signed, in_parallel};
 use crate::kept::Kept;
+use crate::layer::{Arrival, Layer};
 use crate::section::{Limited, Section};
 use std::io::BufReader;
+use std::sync::Arc;
 
 /// The most that a `Packages` file may take when it is decompressed, in bytes, if its `InRelease`
 /// does not say; Debian's largest is 60 MiB.
@@ -211,24 +213,35 @@ impl List {
     }
 }
 
+/// A package's file that is on this machine.
+pub struct Fetched {
+    /// The package.
+    pub deb: Deb,
+    /// What its arrival made of it.
+    pub layer: Arc<dyn Layer>,
+}
+
 /// Fetches the packages' files, a few at once; the result is in the order of `packages`.
 pub fn download(
     client: &Client,
     packages: &[&Package],
     progress: &dyn Progress,
-) -> Result<Vec<Deb>, Error> {
+    arrival: &Arrival<'_>,
+) -> Result<Vec<Fetched>, Error> {
     in_parallel(packages, |package, stop| {
-        let request = Request {
-            name: package.file_name().to_owned(),
-            urls: vec![package.url()],
-            digest: package.digest,
-            size: package.size,
-        };
-        let cached = client.fetch_unless(&request, progress, stop)?;
-        Ok(Deb::from_cache(
-            package.file_name(),
-            cached,
-            package.digest,
-        )?)
+        let cached = client.fetch_unless(&request(package), progress, stop)?;
+        let deb = Deb::from_cache(package.file_name(), cached, package.digest)?;
+        let layer = arrival(Arc::new(deb.clone()), stop);
+        Ok(Fetched { deb, layer })
     })
+}
+
+/// What [`download`] fetches.
+pub fn request(package: &Package) -> Request {
+    Request {
+        name: package.file_name().to_owned(),
+        urls: vec![package.url()],
+        digest: package.digest,
+        size: package.size,
+    }
 }

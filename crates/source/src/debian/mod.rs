@@ -31,7 +31,7 @@ mod version;
 
 pub use crate::package::NotAPackage;
 pub use crate::resolve::{Error as ResolveError, Follow, Problem};
-pub use archive::{Archive, download};
+pub use archive::{Archive, Fetched, download, request};
 pub use clearsign::Error as ClearsignError;
 pub use deb::{Deb, Error as DebError};
 pub use deb822::{Error as Deb822Error, Stanza};

@@ -37,10 +37,8 @@ impl Client {
     /// like that.
     pub(crate) fn with_access(&self, access: Arc<dyn Access>) -> Self {
         Self {
-            agent: self.agent.clone(),
-            cache: self.cache.clone(),
-            settings: self.settings.clone(),
             access: Some(access),
+            ..self.clone()
         }
     }
 

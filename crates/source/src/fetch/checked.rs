@@ -62,6 +62,7 @@ impl Client {
                 cache: self.cache.root().to_owned(),
             });
         }
+        let _waiting = self.turns.wait_for_file();
         let mut part = Part::open(&path)?;
         // Whoever held the lock before may have finished the file.
         if let Some(checked) = cached()? {

@@ -1,6 +1,7 @@
 //! The HTTP client: settings, proxies, certificates.
 
 use super::access::Access;
+use super::ahead::Turns;
 use super::parallel::PARALLEL;
 use super::{Cache, Error};
 use std::path::{Path, PathBuf};
@@ -50,13 +51,14 @@ impl Default for Settings {
     }
 }
 
-/// Fetches files into a [`Cache`]; shared between threads, which share its connections.
+/// Fetches files into a [`Cache`]. Clones share their connections, and let what is waited for go first.
 #[derive(Clone)]
 pub struct Client {
     pub(super) agent: ureq::Agent,
     pub(super) cache: Cache,
     pub(super) settings: Settings,
     pub(super) access: Option<Arc<dyn Access>>,
+    pub(super) turns: Arc<Turns>,
 }
 
 impl Client {
@@ -88,6 +90,7 @@ impl Client {
             cache,
             settings,
             access: None,
+            turns: Arc::default(),
         })
     }
 

@@ -62,12 +62,7 @@ impl Client {
         progress: &dyn Progress,
         stop: &AtomicBool,
     ) -> Result<CachedFile, Error> {
-        let damaged = |path: &Path| {
-            let text = format!("{} is damaged and is fetched anew", path.display());
-            progress.note(&request.name, &text);
-        };
-        let cached = || self.cache.get(&request.digest, request.size, damaged);
-        if let Some(file) = cached()? {
+        if let Some(file) = self.cached(request, progress)? {
             progress.advance(&request.name, request.size, request.size);
             return Ok(file);
         }
@@ -78,10 +73,21 @@ impl Client {
                 cache: self.cache.root().to_owned(),
             });
         }
+        let _waiting = self.turns.wait_for_file();
+        self.fetch_now(request, progress, stop)
+    }
+
+    /// As [`Client::fetch_unless`], for a file that was not in the cache a moment ago.
+    pub(super) fn fetch_now(
+        &self,
+        request: &Request,
+        progress: &dyn Progress,
+        stop: &AtomicBool,
+    ) -> Result<CachedFile, Error> {
         let path = self.cache.path(&request.digest);
         let mut part = Part::open(&path)?;
         // Whoever held the lock before may have finished the file.
-        if let Some(file) = cached()? {
+        if let Some(file) = self.cached(request, progress)? {
             progress.advance(&request.name, request.size, request.size);
             part.remove()?;
             return Ok(file);
@@ -96,6 +102,18 @@ impl Client {
             file: Arc::new(file),
             size: request.size,
         })
+    }
+
+    fn cached(
+        &self,
+        request: &Request,
+        progress: &dyn Progress,
+    ) -> Result<Option<CachedFile>, Error> {
+        let damaged = |path: &Path| {
+            let text = format!("{} is damaged and is fetched anew", path.display());
+            progress.note(&request.name, &text);
+        };
+        self.cache.get(&request.digest, request.size, damaged)
     }
 
     /// Completes the partial file, from any of the request's URLs.

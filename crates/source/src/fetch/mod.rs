@@ -8,10 +8,12 @@
 //! Modules: `client` (settings, certificates), `cache`, `download` (files known beforehand), `checked`
 //! (files that whoever asks checks), `part` (the partial file), `unknown` (files that a signature
 //! vouches for), `access` (what a server asks for first), `exchange` (what is sent to a server), `signed` (of these, those
-//! that may only get newer), `parallel` (several at once), `failure` (what a failed
+//! that may only get newer), `parallel` (several at once), `ahead` (before
+//! they are waited for), `failure` (what a failed
 //! try means), `digest`, `error`.
 
 mod access;
+mod ahead;
 mod cache;
 mod checked;
 mod client;
@@ -26,6 +28,7 @@ mod signed;
 mod unknown;
 
 pub(crate) use access::{Access, is_loopback};
+pub use ahead::End;
 pub use cache::{Cache, CachedFile};
 pub(crate) use checked::CheckedRequest;
 pub use client::{Client, Settings};

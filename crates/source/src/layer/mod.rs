@@ -9,10 +9,12 @@ pub mod archive;
 mod listing;
 mod spool;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::fetch::Digest;
 use crate::section::Section;
@@ -65,6 +67,16 @@ pub trait Layer: Send + Sync {
     /// Takes what was found in the stream, once it was read to its end without an error.
     fn keep_listing(&self, _listing: &Listing) {}
 }
+
+impl fmt::Debug for dyn Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What is done with a layer as soon as it is on this machine, while others still come: nothing that can
+/// fail, and nothing any more once the flag is up. Gives the layer as it is used from then on.
+pub type Arrival<'a> = dyn Fn(Arc<dyn Layer>, &AtomicBool) -> Arc<dyn Layer> + Sync + 'a;
 
 /// By which rules a layer is merged. What both have in common is in
 /// [`crate::tree::Tree::add_layer`].

@@ -11,6 +11,7 @@ use super::layer::ImageLayer;
 use super::reference::{Reference, names_tag};
 use super::tar_index::TarIndex;
 use crate::fetch::Digest;
+use crate::layer::Layer;
 
 /// Opens the image of a tar that the reference names.
 pub(super) fn open(reference: &Reference, path: &Path) -> Result<Image, Error> {
@@ -52,7 +53,7 @@ pub(super) fn open(reference: &Reference, path: &Path) -> Result<Image, Error> {
     let config: Config = parse(&bytes, &format!("{} in {}", saved.config, path.display()))?;
     let diff_ids = check_config(&image, &config, saved.layers.len())?;
     let count = saved.layers.len();
-    let mut layers = Vec::new();
+    let mut layers: Vec<Arc<dyn Layer>> = Vec::new();
     for (index, (name, diff_id)) in saved.layers.iter().zip(diff_ids).enumerate() {
         layers.push(Arc::new(ImageLayer {
             name: format!("{} of {count} of {image} ({name})", index + 1),

@@ -15,6 +15,7 @@ use super::reference::{Place, Reference, names_tag, parse_digest};
 use super::tar_index::TarIndex;
 use super::{Error, docker_archive};
 use crate::fetch::{Digest, in_parallel};
+use crate::layer::{Arrival, Layer};
 
 /// How many indexes may lie within each other.
 pub(super) const NESTED_MAX: usize = 4;
@@ -30,7 +31,7 @@ pub struct Image {
     /// Its configuration.
     pub config: Config,
     /// To be merged in this order.
-    pub layers: Vec<Arc<ImageLayer>>,
+    pub layers: Vec<Arc<dyn Layer>>,
 }
 
 /// Where documents and layers come from.
@@ -61,7 +62,7 @@ impl Image {
             }
         };
         let named = choose_named(reference, layout.images()?)?;
-        Self::read(reference, named, &layout)
+        Self::read(reference, named, &layout, &|layer, _| layer)
     }
 
     /// The image that a descriptor of an index or manifest leads to.
@@ -69,6 +70,7 @@ impl Image {
         reference: &Reference,
         named: Descriptor,
         store: &dyn Store,
+        arrival: &Arrival<'_>,
     ) -> Result<Self, Error> {
         let image = reference.to_string();
         let digest = named.digest()?;
@@ -77,33 +79,39 @@ impl Image {
         for layer in &manifest.layers {
             check_layer(layer)?;
         }
-        let numbered: Vec<(usize, &Descriptor)> = manifest.layers.iter().enumerate().collect();
-        let blobs = in_parallel(&numbered, |(index, descriptor), stop| {
-            store.blob(descriptor, &format!("layer {}", index + 1), stop)
-        })?;
-        let count = blobs.len();
-        let parts = manifest.layers.iter().zip(blobs).zip(diff_ids).enumerate();
-        let layers = parts.map(|(index, ((descriptor, blob), diff_id))| {
+        let count = manifest.layers.len();
+        let parts: Vec<_> = manifest.layers.iter().zip(diff_ids).enumerate().collect();
+        let layers = in_parallel(&parts, |(index, (descriptor, diff_id)), stop| {
+            let number = index + 1;
             let digest = descriptor.digest()?;
-            let checked = OnceLock::new();
-            if store.is_checked() {
-                checked.get_or_init(|| ());
-            }
-            Ok(Arc::new(ImageLayer {
-                name: format!("{} of {count} of {image} (sha256:{digest})", index + 1),
-                blob,
+            let layer = ImageLayer {
+                name: format!("{number} of {count} of {image} (sha256:{digest})"),
+                blob: store.blob(descriptor, &format!("layer {number}"), stop)?,
                 expected: Some((digest, descriptor.size)),
-                diff_id,
-                checked,
-            }))
-        });
+                diff_id: *diff_id,
+                checked: match store.is_checked() {
+                    true => OnceLock::from(()),
+                    false => OnceLock::new(),
+                },
+            };
+            Ok::<_, Error>(arrival(Arc::new(layer), stop))
+        })?;
         Ok(Self {
-            layers: layers.collect::<Result<_, Error>>()?,
+            layers,
             reference: reference.clone(),
             digest,
             config,
         })
     }
+}
+
+/// The layers of the image that a descriptor leads to.
+pub(super) fn layers(
+    image: &str,
+    named: Descriptor,
+    store: &dyn Store,
+) -> Result<Vec<Descriptor>, Error> {
+    manifest(image, named, store).map(|manifest| manifest.layers)
 }
 
 /// Which of a layout's images for linux/amd64 is meant.

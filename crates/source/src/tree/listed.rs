@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Error;
 use super::host::Stamp;
+use super::merge::MEMORY_MAX;
 use super::replay::Hashing;
 use crate::fetch::Digest;
 use crate::layer::archive::{Archive, Entry, EntryKind};
@@ -29,6 +30,14 @@ impl From<Listing> for Listed {
             sha256: Some(listing.sha256),
             stamp: None,
         }
+    }
+}
+
+/// Lists a layer that keeps its listing: to add it to a tree then takes no time. What is wrong with it is
+/// said when it is added.
+pub fn list_ahead(layer: &dyn Layer, stop: &AtomicBool) {
+    if layer.keeps_listing() {
+        let _ = list(layer, MEMORY_MAX, stop);
     }
 }
 

@@ -20,7 +20,7 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// How much memory one layer's names and attributes may need, roughly, in bytes. A million
 /// ordinary entries need a fifth of it.
-const MEMORY_MAX: u64 = 1 << 30;
+pub(super) const MEMORY_MAX: u64 = 1 << 30;
 
 impl Tree {
     /// Merges a layer over what is there, reading its stream once. What the two kinds of

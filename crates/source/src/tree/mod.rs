@@ -35,6 +35,7 @@ pub use contents::{Elsewhere, Visit};
 pub use error::{Error, PathProblem};
 pub use host::HostFile;
 pub use identity::Identity;
+pub use listed::list_ahead;
 pub use node::{Content, Kind, Metadata, Node, NodeId, Origin};
 pub use path::Quoted;
 use replay::ScannedLayer;

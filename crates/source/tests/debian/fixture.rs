@@ -278,7 +278,8 @@ impl World {
         let fetch = || -> Result<Vec<Deb>, Box<dyn std::error::Error>> {
             let index = self.archive.index(&client, NOW, None, &())?;
             let packages = resolve(&index, &["small".parse()?], Follow::All, &[])?;
-            Ok(download(&client, &packages, &())?)
+            let fetched = download(&client, &packages, &(), &|layer, _| layer)?;
+            Ok(fetched.into_iter().map(|one| one.deb).collect())
         };
         fetch().map_err(|error| chain(&*error))
     }

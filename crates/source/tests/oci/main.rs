@@ -1,5 +1,6 @@
 //! Container images in folders, tars and registries: what is read, and what is refused.
 
+mod ahead;
 mod copy;
 mod files;
 mod fixture;

@@ -70,7 +70,7 @@ impl Machine {
 
     fn pull(&self, reference: &str) -> Result<Image, String> {
         self.registries()
-            .pull(&reference.parse().unwrap(), &())
+            .pull(&reference.parse().unwrap(), &(), &|layer, _| layer)
             .map_err(|error| explain(&error))
     }
 

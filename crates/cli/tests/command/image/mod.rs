@@ -13,6 +13,7 @@ pub(crate) mod http;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crate::place::{Place, Ran, SEALBOOT, run};
 use fixture::{Contents, gzip, tar};
@@ -83,6 +84,29 @@ fn every_place_gives_the_same_release() {
         roots.iter().all(|root| *root == roots[0]),
         "the same layers give other images"
     );
+}
+
+#[test]
+fn a_layer_is_listed_while_another_is_on_its_way() {
+    let contents = Contents::default();
+    let place = Place::new();
+    // Where listings are kept.
+    let kept = place.path("cache/made");
+    let good = holding(&contents);
+    let upper = fixture::hex(&contents.layers[1].blob);
+    let server = Server::start(move |request| {
+        let listed = || fs::read_dir(&kept).is_ok_and(|mut entries| entries.next().is_some());
+        if request.path.ends_with(&upper) {
+            let waited = (0..1000).any(|_| {
+                std::thread::sleep(Duration::from_millis(20));
+                listed()
+            });
+            assert!(waited, "the lower layer was not listed");
+        }
+        good(request)
+    });
+    in_registry(&place, &server, "team/system:1.0");
+    build(&place, &[]).check("two layers", 0, &["2 layers, 2 files"]);
 }
 
 #[test]

@@ -60,8 +60,8 @@ pub enum WriteError {
 impl Plan {
     /// Writes the whole volume at byte `start` of `out`.
     ///
-    /// `open` gives the content of each file, in order; `progress` is told how many more bytes
-    /// of content are done. On a [`Medium::Blank`] the last sector is written too, so that a
+    /// `open` gives the content of each file, in order, or nothing where it has put it there
+    /// itself; `progress` is told how many more bytes of content are done. On a [`Medium::Blank`] the last sector is written too, so that a
     /// file gets its full length.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl Plan {
         out: &mut W,
         start: u64,
         medium: Medium,
-        mut open: impl FnMut(&PlacedFile) -> io::Result<R>,
+        mut open: impl FnMut(&PlacedFile) -> io::Result<Option<R>>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), WriteError>
     where
@@ -81,11 +81,16 @@ impl Plan {
     {
         self.write_metadata(out, start, medium)?;
         for file in &self.files {
-            let mut content = open(file).map_err(|source| WriteError::Content {
+            let content = open(file).map_err(|source| WriteError::Content {
                 path: file.path.clone(),
                 source,
             })?;
-            self.write_content(out, start, medium, file, &mut content, progress)?;
+            match content {
+                Some(mut content) => {
+                    self.write_content(out, start, medium, file, &mut content, progress)?;
+                }
+                None => progress(file.size),
+            }
         }
         Ok(())
     }

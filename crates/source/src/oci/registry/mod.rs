@@ -22,10 +22,11 @@ use session::{Intent, Session};
 use super::Error;
 use super::blob::Blob;
 use super::document::{Descriptor, MANIFEST_MAX, Shape, parse};
-use super::image::{Image, Store};
+use super::image::{Image, Store, layers};
 use super::media_type::{INDEXES, MANIFESTS};
 use super::reference::{Place, Reference};
 use crate::fetch::{self, Client, Digest, Progress, Request, is_loopback};
+use crate::layer::Arrival;
 
 /// The tag that is meant where none is named.
 pub(super) const DEFAULT_TAG: &str = "latest";
@@ -53,13 +54,29 @@ impl Registries {
 
     /// Fetches an image, all layers, a few at once. Where the reference has a digest, the tag
     /// says nothing.
-    pub fn pull(&self, reference: &Reference, progress: &dyn Progress) -> Result<Image, Error> {
+    ///
+    /// Each layer goes through its `arrival` while others are fetched.
+    pub fn pull(
+        &self,
+        reference: &Reference,
+        progress: &dyn Progress,
+        arrival: &Arrival<'_>,
+    ) -> Result<Image, Error> {
         if !reference.is_remote() {
             return Image::open(reference);
         }
         let repository = self.repository(reference, Intent::Pull, progress)?;
         let named = repository.named(reference)?;
-        Image::read(reference, named, &repository)
+        Image::read(reference, named, &repository, arrival)
+    }
+
+    /// What [`Registries::pull`] fetches of an image's layers.
+    pub fn layers(&self, reference: &Reference) -> Result<Vec<Request>, Error> {
+        let repository = self.repository(reference, Intent::Pull, &())?;
+        let named = repository.named(reference)?;
+        let layers = layers(&repository.image, named, &repository)?;
+        let request = |layer| repository.request(layer, repository.image.clone());
+        layers.iter().map(request).collect()
     }
 
     /// The repository that a reference names, to copy from it.
