@@ -192,7 +192,6 @@ fn initrd(modules: &ChosenModules, level: i32) -> Initrd {
         init: &init(),
         manifest: b"{}\n",
         boot: b"{}\n",
-        policy: None,
         modules,
         firmware: &BTreeMap::new(),
         mtime: 1_700_000_000,

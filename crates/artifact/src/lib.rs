@@ -6,5 +6,6 @@ pub mod initrd;
 pub mod oci;
 pub mod recovery;
 pub mod sbom;
+pub mod signing;
 pub mod toolbox;
 pub mod uki;

@@ -1,4 +1,4 @@
-//! What an initrd pins: the manifest, boot settings and execution policy that init will read.
+//! What an initrd pins: the manifest and boot settings that init will read.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 
@@ -20,7 +20,6 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 pub(crate) struct Pinned {
     pub(crate) manifest: Option<Vec<u8>>,
     pub(crate) boot: Option<Vec<u8>>,
-    pub(crate) policy: Option<Vec<u8>>,
 }
 
 /// Most archives that are read. One of sealboot's has two.
@@ -55,7 +54,7 @@ pub(crate) fn pinned(part: &mut Part<'_>, section: Section) -> Result<Pinned, Er
         }
     };
     let mut stream = BufReader::new(stream);
-    let rows = [esp::MANIFEST, esp::BOOT, esp::POLICY].map(|name| (name, LIMIT));
+    let rows = [esp::MANIFEST, esp::BOOT].map(|name| (name, LIMIT));
     let mut files = Vec::new();
     for number in 1.. {
         let selected = cpio::select(&mut stream, &rows).map_err(|error| match error {
@@ -75,7 +74,6 @@ pub(crate) fn pinned(part: &mut Part<'_>, section: Section) -> Result<Pinned, Er
     for (name, bytes) in files {
         let place = match name.as_str() {
             esp::MANIFEST => &mut pinned.manifest,
-            esp::POLICY => &mut pinned.policy,
             _ => &mut pinned.boot,
         };
         if place.replace(bytes).is_some() {

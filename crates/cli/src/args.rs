@@ -51,6 +51,10 @@ pub enum Verb {
     Keys(KeysVerb),
     /// Build what sealboot.toml describes: a signed release and its disk image
     Build(Build),
+    /// Where the key is: say what a release would be allowed, ask, and sign its hashes
+    Sign(Sign),
+    /// Where the release was built: check signatures that were made elsewhere, and finish it
+    Attach(Attach),
     /// Write the disk image to a USB stick, a disk or a file, and read it back
     #[command(
         override_usage = "sealboot write [OPTIONS] [IMAGE] TARGET\n       sealboot write --list",
@@ -197,6 +201,10 @@ pub struct Build {
     pub cache: Option<PathBuf>,
     #[command(flatten)]
     pub keep: Keep,
+    /// Sign nothing: leave OUT/to-sign for 'sealboot sign' on another machine. Needs the public files of
+    /// the keys folder only
+    #[arg(long, conflicts_with_all = ["passphrase_file", "sign_with"])]
+    pub unsigned: bool,
     /// Use no network: only what is in the cache
     #[arg(long)]
     pub offline: bool,
@@ -209,6 +217,37 @@ pub struct Build {
     /// Print the plan and stop
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// `sealboot sign`
+#[derive(Args, Debug)]
+pub struct Sign {
+    /// What a build with --unsigned left
+    #[arg(value_name = "DIR", default_value = "to-sign")]
+    pub to_sign: PathBuf,
+    #[command(flatten)]
+    pub keys: KeysFolder,
+    #[command(flatten)]
+    pub opening: Opening,
+    /// New folder for the signatures
+    #[arg(long, value_name = "DIR", default_value = "signatures")]
+    pub signatures: PathBuf,
+    /// Sign this release without asking
+    #[arg(long, value_name = "RELEASE")]
+    pub yes: Option<String>,
+}
+
+/// `sealboot attach`
+#[derive(Args, Debug)]
+pub struct Attach {
+    /// Folder of the release that waits for its signatures
+    #[arg(value_name = "OUT", default_value = "out")]
+    pub out: PathBuf,
+    /// Folder of the signatures
+    #[arg(value_name = "SIGNATURES", default_value = "signatures")]
+    pub signatures: PathBuf,
+    #[command(flatten)]
+    pub keys: KeysFolder,
 }
 
 /// `sealboot inspect`

@@ -14,6 +14,7 @@ mod output;
 mod progress;
 mod recovery;
 mod run;
+mod sign;
 mod status;
 mod verify;
 mod write;
@@ -34,6 +35,8 @@ fn main() -> ExitCode {
     let outcome = match arguments.verb {
         Verb::Keys(verb) => keys::verb(&verb, json),
         Verb::Build(options) => build::verb(&options, json, quiet),
+        Verb::Sign(options) => sign::verb(&options, json),
+        Verb::Attach(options) => sign::attach(&options, json, quiet),
         Verb::Write(options) => write::verb(&options, json, quiet),
         Verb::Run(options) => run::verb(&options, quiet),
         Verb::Inspect(options) => inspect::verb(&options, json),

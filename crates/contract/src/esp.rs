@@ -31,6 +31,9 @@ pub const MANIFEST: &str = "release.json";
 /// File name of the manifest's signature, under the same condition.
 pub const MANIFEST_SIGNATURE: &str = "release.json.p7s";
 
+/// What [`MANIFEST`] starts with.
+const RELEASE_STEM: &str = "release";
+
 /// What a manifest's file name ends with.
 pub const MANIFEST_END: &str = ".json";
 
@@ -43,10 +46,6 @@ const IMAGE_END: &str = ".squashfs";
 /// File name of [`crate::boot::Boot`] in the initrd, at the top.
 pub const BOOT: &str = "boot.json";
 
-/// File name of the signed execution policy in the initrd, at the top: PKCS#7 with the policy
-/// inside ([`crate::policy`]). There when [`crate::boot::Execute::Signed`] is set.
-pub const POLICY: &str = "ipe-policy.p7b";
-
 /// File name of the manifest of a system, or of the release when it has one only.
 pub fn manifest_file(system: Option<&str>) -> String {
     match system {
@@ -58,6 +57,12 @@ pub fn manifest_file(system: Option<&str>) -> String {
 /// File name of that manifest's signature.
 pub fn manifest_signature_file(system: Option<&str>) -> String {
     format!("{}.p7s", manifest_file(system))
+}
+
+/// File name of that manifest's signed execution policy, when it names one: PKCS#7 with the policy inside
+/// ([`crate::policy`]).
+pub fn policy_file(system: Option<&str>) -> String {
+    format!("{}.policy.p7b", system.unwrap_or(RELEASE_STEM))
 }
 
 /// Path of the UKI of a system, or of the release when it has one only.

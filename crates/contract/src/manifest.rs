@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::esp;
 use crate::system::System;
 
+mod check;
+
 /// A release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +27,9 @@ pub struct Manifest {
     pub kernel: String,
     /// The images, in the order in which init maps them.
     pub images: Vec<Image>,
+    /// File name of the signed execution policy: there when [`crate::boot::Execute::Signed`] is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// The container images that went in: so that what runs can be traced to what was built.
     /// Nothing on the machine depends on them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -145,8 +150,8 @@ impl Manifest {
         }
     }
 
-    /// The names of the files that it stands for, in [`esp::RELEASE`]: itself, its signature, and those of
-    /// its images. Manifests of one release may name the same image.
+    /// The names of the files that it stands for, in [`esp::RELEASE`]: itself, its signature, its policy, and
+    /// those of its images. Manifests of one release may name the same image.
     pub fn files(&self) -> Vec<String> {
         let system = self.system_name();
         let own = [
@@ -162,6 +167,7 @@ impl Manifest {
             ]
         };
         own.into_iter()
+            .chain(self.policy.clone())
             .chain(self.images.iter().flat_map(of_image))
             .collect()
     }
@@ -169,94 +175,6 @@ impl Manifest {
     /// The image of that name, when the release has one.
     pub fn image(&self, name: ImageName) -> Option<&Image> {
         self.images.iter().find(|image| image.name == name)
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        let wrong = |field: &str, found: &str, expected| {
-            Err(Error::Field {
-                field: field.to_owned(),
-                found: found.to_owned(),
-                expected,
-            })
-        };
-        if !is_word(&self.version) {
-            return wrong("version", &self.version, VERSION_RULE);
-        }
-        if let Some(system) = &self.system
-            && let Some(rule) = system.mistake()
-        {
-            let found = format!("{} of {}", system.name, system.all.join(", "));
-            return wrong("system", &found, rule);
-        }
-        if !is_word(&self.kernel) {
-            return wrong("kernel", &self.kernel, VERSION_RULE);
-        }
-        for (index, source) in self.sources.iter().enumerate() {
-            let graphic = source.reference.bytes().all(|byte| byte.is_ascii_graphic());
-            if !graphic || !(1..=REFERENCE_MAX).contains(&source.reference.len()) {
-                return wrong(
-                    &format!("sources[{index}].reference"),
-                    &source.reference,
-                    "1 to 1024 printable ASCII characters without spaces are needed",
-                );
-            }
-            let hex = source.digest.strip_prefix("sha256:").unwrap_or_default();
-            if unhex::<32>(hex).is_none() {
-                return wrong(
-                    &format!("sources[{index}].digest"),
-                    &source.digest,
-                    "sha256: and 64 hex digits are needed",
-                );
-            }
-        }
-        for (index, image) in self.images.iter().enumerate() {
-            let field = |name: &str| format!("images[{index}].{name}");
-            if self.images[..index]
-                .iter()
-                .any(|other| other.name == image.name)
-            {
-                return wrong(
-                    &field("name"),
-                    image.name.as_str(),
-                    "each image is named once",
-                );
-            }
-            if !is_word(&image.file) {
-                return wrong(
-                    &field("file"),
-                    &image.file,
-                    "a file name without a path is needed",
-                );
-            }
-            if unhex::<32>(&image.root_hash).is_none() {
-                return wrong(
-                    &field("root_hash"),
-                    &image.root_hash,
-                    "64 hex digits are needed",
-                );
-            }
-            if !is_hex(&image.salt) || image.salt.len() > 512 {
-                return wrong(
-                    &field("salt"),
-                    &image.salt,
-                    "0 to 512 hex digits are needed",
-                );
-            }
-            let in_order = image.data_size.is_multiple_of(4096)
-                && image.data_size > 0
-                && image.hash_offset >= image.data_size
-                && image.hash_offset.is_multiple_of(4096)
-                && image.hash_offset < image.size;
-            if !in_order {
-                let found = format!(
-                    "{} / {} / {}",
-                    image.data_size, image.hash_offset, image.size
-                );
-                let expected = "0 < data_size <= hash_offset < size, in blocks of 4096, is needed";
-                return wrong(&field("data_size / hash_offset / size"), &found, expected);
-            }
-        }
-        Ok(())
     }
 }
 
@@ -309,6 +227,7 @@ mod tests {
                 salt: String::new(),
                 root_hash: "0f".repeat(32),
             }],
+            policy: None,
             sources: vec![Source {
                 reference: "oci://registry.example/team/system:1".to_owned(),
                 digest: format!("sha256:{}", "0f".repeat(32)),

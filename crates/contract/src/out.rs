@@ -17,5 +17,11 @@ pub fn uki(system: Option<&str>) -> String {
 /// The disk image with the whole release on it.
 pub const DISK: &str = "disk.img";
 
+/// How a release that is not signed yet is finished: what its disk image is to be.
+pub const UNSIGNED: &str = "unsigned.json";
+
+/// The folder that goes to the machine with the key, beside a release that is not signed yet.
+pub const TO_SIGN: &str = "to-sign";
+
 /// The bill of materials: SPDX 2.3 JSON.
 pub const SBOM: &str = "sbom.spdx.json";

@@ -1,9 +1,10 @@
 //! The execution policy of a release ([`crate::boot::Execute::Signed`]): a policy of the kernel's
 //! IPE security module (kernel: `Documentation/admin-guide/LSM/ipe.rst`, "Policy").
 //!
-//! The builder writes and signs it, it lies in the initrd ([`crate::esp::POLICY`]), init makes the
+//! The builder writes and signs it, it lies beside the images ([`crate::esp::policy_file`]), init makes the
 //! kernel enforce it before the root's init starts, and status asks the kernel about it. Its
-//! text follows from the manifest: verifying it is writing it once more.
+//! text follows from the manifest: verifying it is writing it once more, which init does, too, with the
+//! pinned one. So the file may come from an untrusted disk.
 //!
 //! Everything is denied that no row of [`ALLOWED`] allows: execution, modules and firmware from
 //! elsewhere; every kernel and initrd for kexec; IMA policies and certificates; and whatever
@@ -31,6 +32,9 @@ pub const SUCCESS_AUDIT: &str = "/sys/kernel/security/ipe/success_audit";
 
 /// A folder for every policy that the kernel accepted.
 pub const POLICIES: &str = "/sys/kernel/security/ipe/policies";
+
+/// The text of the policy [`NAME`], as the kernel took it.
+pub const TEXT: &str = "/sys/kernel/security/ipe/policies/sealboot/policy";
 
 /// `1` when the policy [`NAME`] is the one that counts. Other policies have such a file, too.
 pub const ACTIVE: &str = "/sys/kernel/security/ipe/policies/sealboot/active";
@@ -80,6 +84,7 @@ mod tests {
             system: None,
             kernel: "6.12".to_owned(),
             images: images.iter().map(image).collect(),
+            policy: None,
             sources: Vec::new(),
         }
     }

@@ -53,10 +53,11 @@ fn boot(machine: &'static Machine) -> Result<Infallible, Failure> {
     command_line::check(machine, &release, &firmware)?;
     lockdown::raise(machine, &firmware);
     let mut search = Search::new(machine, &release, &firmware);
-    let images = images::map(machine, &release, &firmware, &mut search, &mut hardware)?;
+    let (partition, images) =
+        images::map(machine, &release, &firmware, &mut search, &mut hardware)?;
     watchdog::start(machine);
     hardware.ask_again(&images);
     let root = root::assemble(machine, &release, &images)?;
-    policy::enforce(machine, &release, &firmware)?;
+    policy::enforce(machine, &release, &firmware, &partition)?;
     handover::run(machine, &release, &root)
 }

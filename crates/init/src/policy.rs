@@ -1,8 +1,14 @@
 //! Step 9: from here on the kernel executes only what the release's images hold.
 //!
+//! The signed policy lies beside the images, on a disk that anybody may have written to: the kernel checks
+//! its signature, and what it says must be what follows from the pinned manifest. An older release's,
+//! which is signed as well, is refused.
+//!
 //! Nothing of the initrd is executed any more after this: the policy does not allow it. What
 //! could turn enforcement off again goes with it: CAP_MAC_ADMIN, from the programs that are to
 //! come and from those that the kernel starts by itself.
+
+use std::path::Path;
 
 use contract::boot::Execute;
 use contract::{esp, policy};
@@ -11,7 +17,8 @@ use linux::capability;
 use crate::failure::Failure;
 use crate::firmware::Firmware;
 use crate::machine::Machine;
-use crate::release::{self, Release};
+use crate::partition::{Partition, read_small};
+use crate::release::Release;
 
 /// What is written, in this order, once the kernel has accepted the policy.
 const SETTINGS: &[(&str, &str)] = &[
@@ -22,6 +29,9 @@ const SETTINGS: &[(&str, &str)] = &[
 
 /// The capabilities of programs that the kernel starts: what handles a crash, for one.
 const HELPERS: &str = "/proc/sys/kernel/usermodehelper/bset";
+
+/// Largest policy that is read, in bytes. Ours have about 2 KiB.
+const LARGEST: u64 = 16 << 10;
 
 /// `errno` for "no key to check the signature with" (errno(3)).
 const NO_KEY: i32 = 126;
@@ -35,12 +45,13 @@ pub(crate) fn enforce(
     machine: &Machine,
     release: &Release,
     firmware: &Firmware,
+    partition: &Partition,
 ) -> Result<(), Failure> {
     if release.boot.execute == Execute::Any {
         return Ok(());
     }
     machine.step("enforcing the execution policy");
-    let signed = release::read(machine, esp::POLICY)?;
+    let signed = signed(release, &partition.release)?;
     match machine
         .system
         .write(&machine.path(policy::NEW_POLICY), &signed)
@@ -59,12 +70,43 @@ pub(crate) fn enforce(
         }
         answer => answer.map_err(refused)?,
     }
+    compare(machine, release)?;
     for (path, value) in SETTINGS {
         set(machine, path, value)?;
     }
     give_up(machine)?;
     machine.say("execution is restricted to the images of this release");
     Ok(())
+}
+
+/// The policy's file, on a boot partition's folder of the release. Only its signature and its text say
+/// whether it is the right one.
+pub(crate) fn signed(release: &Release, folder: &Path) -> Result<Vec<u8>, Failure> {
+    let name = esp::policy_file(release.manifest.system_name());
+    read_small(&folder.join(&name), LARGEST).map_err(|error| {
+        let what = format!("the execution policy {name} cannot be read");
+        Failure::new(what, "write the release to this disk again").because(&error)
+    })
+}
+
+/// What the kernel took is what follows from the pinned manifest.
+fn compare(machine: &Machine, release: &Release) -> Result<(), Failure> {
+    let other = || {
+        Failure::new(
+            "the execution policy on the disk is another release's",
+            "write the release to this disk again",
+        )
+    };
+    // A policy of another name is in another folder.
+    let found = std::fs::read_to_string(machine.path(policy::TEXT));
+    let found = found.map_err(|error| other().because(&error))?;
+    let expected = policy::text(&release.manifest);
+    let mut lines = expected.lines().zip(found.lines());
+    match lines.find(|(ours, theirs)| ours != theirs) {
+        Some((ours, theirs)) => Err(other().differs(ours, theirs)),
+        None if found != expected => Err(other()),
+        None => Ok(()),
+    }
 }
 
 fn unable() -> Failure {

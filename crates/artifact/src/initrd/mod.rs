@@ -6,7 +6,6 @@
 //! | `init` | the init program, static |
 //! | `release.json` | the manifest, with the root hash of every image |
 //! | `boot.json` | how to start the release |
-//! | `ipe-policy.p7b` | the signed execution policy, when the release has one |
 //! | `usr/lib/modules/<version>/` | modules, uncompressed, with their indexes |
 //! | `usr/lib/firmware/` | firmware for these modules, when asked for |
 //! | `lib` | link to `usr/lib`, where the kernel looks for firmware |
@@ -59,8 +58,6 @@ pub struct InitrdParts<'a> {
     pub manifest: &'a [u8],
     /// The bytes of [`contract::boot::Boot`].
     pub boot: &'a [u8],
-    /// The signed execution policy, when the release has one ([`contract::policy`]).
-    pub policy: Option<&'a [u8]>,
     /// The kernel's version and the modules for it.
     pub modules: &'a ChosenModules,
     /// Firmware: path below `usr/lib/firmware` → bytes.
@@ -166,14 +163,10 @@ fn common(parts: &InitrdParts<'_>) -> Result<Vec<u8>, Error> {
 
 /// What pins this release, before compression.
 fn own(parts: &InitrdParts<'_>) -> Result<Vec<u8>, Error> {
-    let rows = [
-        (esp::MANIFEST, Some(parts.manifest)),
-        (esp::BOOT, Some(parts.boot)),
-        (esp::POLICY, parts.policy),
-    ];
-    let files = rows.into_iter().filter_map(|(name, bytes)| {
-        let file = Kind::File(bytes?);
-        Some((name.to_owned(), (0o644, file)))
+    let rows = [(esp::MANIFEST, parts.manifest), (esp::BOOT, parts.boot)];
+    let files = rows.into_iter().map(|(name, bytes)| {
+        let file = Kind::File(bytes);
+        (name.to_owned(), (0o644, file))
     });
     archive(files.collect(), parts.mtime)
 }
@@ -272,7 +265,6 @@ mod tests {
             init,
             manifest: b"{}",
             boot: b"[]",
-            policy: Some(b"policy"),
             modules: &modules,
             firmware: &files("x/y.bin"),
             mtime: 1_700_000_000,
@@ -302,7 +294,6 @@ d0755 0:0 0 - usr/lib/modules/6.12/kernel
 ";
         let own_expected = "\
 -0644 0:0 1700000000 2 boot.json
--0644 0:0 1700000000 6 ipe-policy.p7b
 -0644 0:0 1700000000 2 release.json
 ";
         with_parts(&program(1), |parts| {

@@ -1,99 +1,101 @@
-//! What the release lets run: boot.json's word, and the signed policy that makes the kernel keep to
-//! it.
+//! What the release lets run: boot.json's word, and the signed policy beside the images that makes the
+//! kernel keep to it.
 
-use contract::esp::POLICY;
+use contract::esp;
 use contract::manifest::Manifest;
 use contract::policy;
 use formats::pkcs7;
 use source::keys::verify_attached;
 
 use super::Context;
+use super::release::{SMALL, absent};
 use super::uki::Settings;
-use crate::initrd::Pinned;
+use crate::files::Files;
 use crate::report::Break;
 
 /// Longest line of a policy that is shown, in characters.
 const SHOWN: usize = 160;
 
-/// Checks the policy in the initrd of the UKI `name`.
-pub(super) fn check(
+/// What init asks for, and what there is to load.
+const WHAT: &str = "execution policy as boot.json says";
+
+/// Checks that boot.json and manifest of the UKI `name` agree; whether there is a policy.
+pub(super) fn asked(
     context: &mut Context<'_, '_>,
     name: &str,
     settings: &Settings,
-    pinned: &Pinned,
-    manifest: Option<&Manifest>,
-) {
-    let what = "execution policy as boot.json says";
+    manifest: &Manifest,
+) -> bool {
     let execute = settings.get("execute").and_then(|word| word.as_str());
-    let there = format!("{POLICY} in the initrd");
-    let broken =
-        |what: &str, expected: &str, found: &str| Break::of(name, what).differs(expected, found);
-    match (execute, &pinned.policy) {
+    let file = esp::policy_file(manifest.system_name());
+    let (there, absent) = (
+        format!("{file} in the manifest"),
+        "no policy in the manifest",
+    );
+    let broken = |what: &str| Break::of(name, what);
+    match (execute, &manifest.policy) {
         (Some("any"), None) => {
             let detail = "none, execution is not restricted";
-            context.report.ok(name, what, detail);
+            context.report.ok(name, WHAT, detail);
         }
         (Some("any"), Some(_)) => {
             let why = "there is a policy, and init does not load it: execution is not restricted";
-            let found = broken(why, &format!("no {there}"), &there);
-            context.report.failed(name, what, found);
+            let found = broken(why).differs(absent, &there);
+            context.report.failed(name, WHAT, found);
         }
         (Some("signed"), None) => {
-            let why = "there is no policy: init stops";
-            let found = broken(why, &there, &format!("no {there}"));
-            context.report.failed(name, what, found);
+            let found = broken("there is no policy: init stops").differs(&there, absent);
+            context.report.failed(name, WHAT, found);
         }
-        (Some("signed"), Some(signed)) => {
-            signature(context, name, signed);
-            text(context, name, signed, manifest);
+        (Some("signed"), Some(file)) => {
+            context.report.ok(name, WHAT, file);
+            return true;
         }
         _ => {
             let why = "boot.json says nothing of execution that is known here";
-            context.report.not_checked(name, what, why);
+            context.report.not_checked(name, WHAT, why);
         }
     }
+    false
 }
 
-/// The kernel takes the policy when a certificate in db signed it.
-fn signature(context: &mut Context<'_, '_>, name: &str, signed: &[u8]) {
-    let what = "execution policy signed by the db certificate";
-    match verify_attached(&context.owner.db.der, signed) {
-        Ok(_) => context.report.ok(name, what, ""),
-        Err(error) => {
-            let found = Break::of(name, format!("{POLICY} in the initrd: {error}"));
-            context.report.failed(name, what, found);
-        }
-    }
-}
-
-/// The policy's lines are those that a build writes for this manifest, whoever signed them.
-fn text(context: &mut Context<'_, '_>, name: &str, signed: &[u8], manifest: Option<&Manifest>) {
-    let what = "execution policy allows the manifest's images only";
-    let Some(manifest) = manifest else {
-        let why = "there is no manifest to compare it with";
-        context.report.not_checked(name, what, why);
-        return;
+/// Checks the policy beside the images: its signature, and that it says what a build writes for this
+/// manifest, whoever signed it.
+pub(super) fn check(context: &mut Context<'_, '_>, files: &mut Files<'_>, manifest: &Manifest) {
+    let path = files.release(&esp::policy_file(manifest.system_name()));
+    let what = "signed by the db certificate";
+    let signed = match files.read(&path, SMALL) {
+        Ok(signed) => signed,
+        Err(error) => return context.report.failed(&path, what, absent(&path, &error)),
     };
-    let message = pkcs7::read(signed);
+    // The kernel takes the policy when a certificate in db signed it.
+    match verify_attached(&context.owner.db.der, &signed) {
+        Ok(_) => context.report.ok(&path, what, ""),
+        Err(error) => {
+            let found = Break::of(&path, error.to_string());
+            context.report.failed(&path, what, found);
+        }
+    }
+    let what = "allows the manifest's images only";
+    let message = pkcs7::read(&signed);
     let content = message
         .as_ref()
         .ok()
         .and_then(|message| message.data().ok());
     let Some(content) = content else {
-        let found = Break::of(name, format!("{POLICY} in the initrd holds no text"));
-        context.report.failed(name, what, found);
+        let found = Break::of(&path, "it holds no text");
+        context.report.failed(&path, what, found);
         return;
     };
     let expected = policy::text(manifest);
     match first_other_line(&expected, &String::from_utf8_lossy(content)) {
         None => {
             let detail = format!("{} lines", expected.lines().count());
-            context.report.ok(name, what, detail);
+            context.report.ok(&path, what, detail);
         }
         Some((line, ours, theirs)) => {
-            let why = format!("line {line} of {POLICY} in the initrd");
-            let found = Break::of(name, why).differs(ours, theirs);
-            context.report.failed(name, what, found);
+            let found = Break::of(&path, format!("line {line}")).differs(ours, theirs);
+            context.report.failed(&path, what, found);
         }
     }
 }

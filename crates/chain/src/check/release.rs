@@ -5,7 +5,7 @@ use contract::esp;
 use contract::manifest::{Image, Manifest};
 use source::keys::verify_detached;
 
-use super::{Context, image, systems, uki};
+use super::{Context, image, policy, systems, uki};
 use crate::Error;
 use crate::files::Files;
 use crate::report::Break;
@@ -56,9 +56,11 @@ fn one(
     };
 
     // 2. The manifest beside the images: the same bytes, signed.
+    let policy = pinned.as_ref().is_some_and(|pins| pins.policy);
+    let pinned = pinned.map(|pins| pins.bytes);
     let beside = manifest(context, files, system, pinned.as_deref());
 
-    // 3. The images that the pinned manifest names; without one, those that the other names.
+    // 3. The execution policy and the images that the pinned manifest names; without one, those that the other names.
     let bytes = pinned.as_deref().or(beside.as_deref());
     match bytes.map(Manifest::from_json) {
         Some(Ok(manifest)) => {
@@ -71,6 +73,9 @@ fn one(
             } else if let Some(name) = system {
                 let first = done.first.get_or_insert_with(|| manifest.clone());
                 systems::belongs(context, &path, name, &manifest, first);
+            }
+            if policy {
+                policy::check(context, files, &manifest);
             }
             for row in manifest.images {
                 if !done.images.contains(&row) {

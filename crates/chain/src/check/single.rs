@@ -23,9 +23,14 @@ pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>, kind: Ki
     let mut files = Files::Folder(folder.to_owned());
     match kind {
         Kind::Uki => {
-            uki::check(context, part);
+            let pins = uki::check(context, part);
             let why = "this is the UKI alone; verify its release's folder or disk";
             context.report.not_checked("images", "as pinned", why);
+            if pins.is_some_and(|pins| pins.policy) {
+                context
+                    .report
+                    .not_checked("execution policy", "signed", why);
+            }
         }
         Kind::Pe => {
             uki::signature(context, part);
@@ -90,7 +95,7 @@ fn whole(context: &mut Context<'_, '_>, part: &mut Part<'_>) {
             context.report.failed(&name, what, found);
         }
     }
-    let why = "this is the policy alone; verify the UKI that it is in";
+    let why = "this is the policy alone; verify its release's folder or disk";
     context.report.not_checked(&name, "what it allows", why);
 }
 

@@ -11,8 +11,16 @@ use crate::report::{Break, Breaks};
 use crate::uki::{Uki, digest};
 use crate::{Error, Part};
 
-/// Checks all of it; gives the manifest that it pins when that is one.
-pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Option<Vec<u8>> {
+/// What a UKI pins.
+pub(super) struct Pins {
+    /// The manifest's bytes.
+    pub(super) bytes: Vec<u8>,
+    /// Whether init loads the execution policy beside the images.
+    pub(super) policy: bool,
+}
+
+/// Checks all of it; gives what it pins when there is a manifest.
+pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Option<Pins> {
     let name = part.name().to_owned();
     let uki = signature(context, part)?;
     let what = "pins a manifest and boot settings";
@@ -43,9 +51,11 @@ pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Optio
     let settings = pinned.boot.as_deref().and_then(settings);
     if let Some(settings) = &settings {
         command_line(context, part, &uki, settings);
-        policy::check(context, &name, settings, &pinned, manifest.as_ref());
     }
-    manifest.and(pinned.manifest)
+    let (manifest, bytes) = (manifest?, pinned.manifest?);
+    let policy =
+        settings.is_some_and(|settings| policy::asked(context, &name, &settings, &manifest));
+    Some(Pins { bytes, policy })
 }
 
 /// The Authenticode signature. Gives the headers, so that the rest can be looked at even when

@@ -36,9 +36,6 @@ pub struct Program {
     pub pinned: Option<ManifestFacts>,
     /// The boot settings in its initrd.
     pub boot: Option<serde_json::Value>,
-    /// The execution policy in its initrd, with its signature. Without one, anything may be
-    /// executed on the machine.
-    pub policy: Option<Signature>,
     /// What could not be read.
     pub problems: Vec<String>,
 }
@@ -87,7 +84,7 @@ pub(super) fn look(part: &mut Part<'_>) -> Result<Program, Error> {
         read.map_err(|error| note("signature", error)).ok()
     });
     let signatures = signatures.collect();
-    let (mut pinned_manifest, mut boot, mut policy) = (None, None, None);
+    let (mut pinned_manifest, mut boot) = (None, None);
     if let Some(section) = image.section(".initrd") {
         match pinned(part, section) {
             Ok(files) => {
@@ -99,11 +96,6 @@ pub(super) fn look(part: &mut Part<'_>) -> Result<Program, Error> {
                 });
                 let bytes = files.boot.as_deref();
                 boot = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
-                let signed = files.policy.as_deref().map(signature_of).transpose();
-                policy = signed.unwrap_or_else(|error| {
-                    note(esp::POLICY, error);
-                    None
-                });
             }
             Err(error) => problems.push(error.to_string()),
         }
@@ -131,7 +123,6 @@ pub(super) fn look(part: &mut Part<'_>) -> Result<Program, Error> {
         signatures,
         pinned: pinned_manifest,
         boot,
-        policy,
         problems,
     })
 }
@@ -211,15 +202,13 @@ impl Program {
                 text.row(2, label, LABEL + 6, &value.to_string());
             }
         }
-        match (&self.policy, &self.boot) {
-            (Some(policy), _) => {
-                text.exactly("  execution is restricted by the policy in its initrd:");
-                policy.write(text);
+        let execute = self.boot.as_ref().map(|boot| boot["execute"].as_str());
+        match execute.flatten() {
+            Some("signed") => {
+                text.exactly("  execution is restricted to what the pinned images hold");
             }
-            (None, Some(_)) => {
-                text.exactly("  execution is not restricted: no policy in its initrd")
-            }
-            (None, None) => {}
+            Some("any") => text.exactly("  execution is not restricted"),
+            _ => {}
         }
         for problem in &self.problems {
             fact(text, "not readable", problem);

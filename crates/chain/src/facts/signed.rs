@@ -186,6 +186,7 @@ impl ManifestFacts {
             system,
             kernel,
             images,
+            policy,
             sources,
         } = &self.manifest;
         fact(text, "release", version);
@@ -207,6 +208,9 @@ impl ManifestFacts {
             fact(text, image.name.as_str(), &shape);
             fact(text, "  salt", &image.salt);
             fact(text, "  root hash", &image.root_hash);
+        }
+        if let Some(policy) = policy {
+            fact(text, "policy", policy);
         }
     }
 }

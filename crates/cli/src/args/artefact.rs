@@ -155,11 +155,6 @@ pub struct InitrdBuild {
     /// The initrd
     #[arg(long, short, value_name = "FILE", default_value = "initrd.img")]
     pub output: PathBuf,
-    /// Folder of the owner's keys, for the execution policy; else what the configuration says
-    #[arg(long, value_name = "DIR")]
-    pub keys: Option<PathBuf>,
-    #[command(flatten)]
-    pub opening: Opening,
     /// Folder of downloads, checked again at every use
     /// [default: $XDG_CACHE_HOME/sealboot, ~/.cache/sealboot, else cache]
     #[arg(long, value_name = "DIR")]

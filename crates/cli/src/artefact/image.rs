@@ -9,6 +9,7 @@ use formats::squashfs;
 use media::disk::guid_from;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use source::keys::sign_detached;
 use source::oci::Reference;
 use source::tree::Tree;
 
@@ -134,6 +135,7 @@ fn plan(options: &args::ImageBuild, mut config: Config) -> anyhow::Result<Plan> 
         cache: options.cache.clone().unwrap_or_else(usual),
         keep: None,
         out: options.output.parent().unwrap_or(Path::new("")).to_owned(),
+        unsigned: false,
         offline: options.offline,
         epoch: date::given()?,
         systems: System::all(&config),
@@ -183,14 +185,14 @@ pub(super) fn sign(
     verity: Option<&Verity>,
     keys: Option<&OwnerKeys>,
 ) -> anyhow::Result<()> {
-    let (Some(verity), Some(keys)) = (verity, keys) else {
+    let (Some(verity), Some(signer)) = (verity, keys.and_then(OwnerKeys::db)) else {
         return Ok(());
     };
     let name = image.file_name().unwrap_or_default().to_string_lossy();
     let stem = esp::image_stem(&name);
     let root_hash = verity.root_hash.as_bytes();
     NewFile::write(&image.with_file_name(esp::root_hash_file(stem)), root_hash)?;
-    let signature = keys.sign_detached(root_hash)?;
+    let signature = sign_detached(signer, root_hash).code(Code::Keys)?;
     NewFile::write(&image.with_file_name(esp::signature_file(stem)), &signature)
 }
 

@@ -15,6 +15,7 @@ use super::new_file::NewFile;
 use super::{open_keys, read};
 use crate::args;
 use crate::exit::{Code, WithCode};
+use crate::keys::OwnerKeys;
 use crate::output;
 use crate::progress;
 
@@ -55,7 +56,7 @@ pub fn build(options: &args::UkiBuild, json: bool) -> anyhow::Result<()> {
         initrd: initrd.data(),
         linux: &linux,
     };
-    let signer = keys.as_ref().map(|keys| keys.db());
+    let signer = keys.as_ref().and_then(OwnerKeys::db);
     let mut new = NewFile::create_large(&options.output)?;
     let mut give = |out: &mut dyn Write| copy(&options.initrd, &initrd, out);
     let size = uki::write(&stub, &parts, signer, new.file(), &mut give)

@@ -6,8 +6,7 @@ use contract::{esp, out};
 use media::disk::{DiskOptions, DiskPlan, FileOnSlot};
 use sha2::{Digest, Sha256};
 
-use super::parts::Parts;
-use super::plan::Plan;
+use super::finish::DiskNotes;
 use super::staging::Staging;
 use crate::exit::{Code, WithCode};
 use crate::keys::OwnerKeys;
@@ -16,8 +15,7 @@ use crate::keys::OwnerKeys;
 /// keys for enrolment by hand. The first of several systems is where firmware looks by itself, too:
 /// FAT has no links, so its UKI is there twice.
 pub fn plan(
-    plan: &Plan,
-    parts: &Parts,
+    about: &DiskNotes,
     manifests: &[Manifest],
     keys: &OwnerKeys,
     staging: &Staging,
@@ -52,12 +50,11 @@ pub fn plan(
         seed.update(manifest.to_json());
     }
     let seed: [u8; 32] = seed.finalize().into();
-    let config = &plan.config.disk;
     DiskPlan::new(DiskOptions {
-        free: config.free << 20,
-        partition_name: config.partition_name.clone(),
-        volume_label: config.volume_label.clone(),
-        ..DiskOptions::new(files, &seed, i64::from(parts.epoch))
+        free: about.free << 20,
+        partition_name: about.partition_name.clone(),
+        volume_label: about.volume_label.clone(),
+        ..DiskOptions::new(files, &seed, i64::from(about.epoch))
     })
     .context("the release does not fit on a disk")
     .code(Code::Refused)

@@ -1,4 +1,4 @@
-//! The images of a release: each a tree, written, hashed and signed.
+//! The images of a release: each a tree, written and hashed.
 
 use anyhow::Context;
 use artifact::image;
@@ -15,16 +15,14 @@ use super::plan::Plan;
 use super::staging::Staging;
 use super::work::Work;
 use crate::exit::WithCode;
-use crate::keys::OwnerKeys;
 use crate::progress;
 
-/// Writes `<stem>.squashfs`, `<stem>.roothash` and `<stem>.roothash.p7s`.
+/// Writes `<stem>.squashfs` and `<stem>.roothash`.
 pub fn write(
     (name, stem): (ImageName, &str),
     tree: &Tree,
     plan: &Plan,
     parts: &Parts,
-    keys: &OwnerKeys,
     staging: &mut Staging,
     work: &Work,
 ) -> anyhow::Result<Image> {
@@ -54,8 +52,6 @@ pub fn write(
     let built = cached.image;
     let root_hash = hex(&built.root_hash);
     staging.write(&esp::root_hash_file(stem), root_hash.as_bytes())?;
-    let signature = keys.sign_detached(root_hash.as_bytes())?;
-    staging.write(&esp::signature_file(stem), &signature)?;
     let size = progress::size(built.size);
     let from = if cached.found { " as before" } else { "" };
     step.done(&format!(

@@ -16,12 +16,11 @@ use super::parts::{self, Parts};
 use super::plan::{self, Plan};
 use super::system::{System, SystemParts};
 use super::work::Work;
-use super::{date, inputs, policy};
+use super::{date, inputs};
 use crate::args;
 use crate::artefact::new_file::NewFile;
 use crate::config;
 use crate::exit::{Code, WithCode};
-use crate::keys;
 use crate::output;
 use crate::progress::{self, Progress};
 
@@ -42,12 +41,6 @@ struct Made<'a> {
 pub(crate) fn verb(options: &args::InitrdBuild, json: bool, quiet: bool) -> anyhow::Result<()> {
     let mut config = config::load(options.config.as_deref()).code(Code::Usage)?;
     super::fill_in_mirrors(&mut config);
-    if let Some(folder) = &options.keys {
-        config.keys.folder = folder.clone();
-    }
-    if let Some(program) = &options.opening.sign_with {
-        config.keys.sign_with = program.0.clone();
-    }
     let mut lock = Lock::load(options.config.as_deref())?;
     lock.pin(&mut config, false)?;
     let usual = || plan::cache_folder(Path::new(""));
@@ -55,6 +48,7 @@ pub(crate) fn verb(options: &args::InitrdBuild, json: bool, quiet: bool) -> anyh
         cache: options.cache.clone().unwrap_or_else(usual),
         keep: None,
         out: options.release.clone(),
+        unsigned: false,
         offline: options.offline,
         epoch: date::given()?,
         systems: System::all(&config),
@@ -63,12 +57,6 @@ pub(crate) fn verb(options: &args::InitrdBuild, json: bool, quiet: bool) -> anyh
     // What is small and local comes first.
     let system = chosen(&plan, options.system.as_deref())?;
     let manifest = pinned(&options.release, system.name.as_deref())?;
-    let keys = (system.execute == Execute::Signed)
-        .then(|| {
-            let own = &plan.config.keys;
-            keys::open(&own.folder, &options.opening.passphrase, &own.sign_with)
-        })
-        .transpose()?;
     let progress = Progress::new(quiet || json);
     let work = Work::open(&plan, &progress);
     let inputs = inputs::gather(&plan, &mut lock, &work)?;
@@ -83,14 +71,18 @@ pub(crate) fn verb(options: &args::InitrdBuild, json: bool, quiet: bool) -> anyh
         ))
         .code(Code::Refused);
     }
+    if manifest.policy.is_some() != (system.execute == Execute::Signed) {
+        return Err(anyhow::anyhow!(
+            "the configuration's policy.execute is another one than that of the release in {}; 'sealboot \
+             build' makes a release of it",
+            options.release.display()
+        ))
+        .code(Code::Refused);
+    }
     let settled = parts.systems.iter().find(|one| one.name == system.name);
     let settled = settled.context("the system was not put together")?;
-    let policy = match &keys {
-        Some(keys) => policy::signed(settled.execute, &manifest, keys)?,
-        None => None,
-    };
     let step = progress.step("initrd");
-    let bytes = make(&plan, &parts, settled, &manifest, policy.as_deref(), &work)?;
+    let bytes = make(&plan, &parts, settled, &manifest, &work)?;
     let size = bytes.len() as u64;
     NewFile::write(&options.output, &bytes)?;
     step.clear();
@@ -159,7 +151,6 @@ pub(super) fn make(
     parts: &Parts,
     system: &SystemParts,
     manifest: &Manifest,
-    policy: Option<&[u8]>,
     work: &Work,
 ) -> anyhow::Result<Vec<u8>> {
     let config = &plan.config;
@@ -181,7 +172,6 @@ pub(super) fn make(
         init: crate::INIT,
         manifest: &manifest.to_json(),
         boot: &boot.to_json(),
-        policy,
         modules: &parts.modules,
         firmware: &BTreeMap::new(),
         mtime: parts.epoch,

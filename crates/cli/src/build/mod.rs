@@ -8,6 +8,7 @@ pub(crate) mod container;
 pub(crate) mod date;
 mod debian;
 mod disk;
+pub(crate) mod finish;
 mod images;
 pub(crate) mod initrd;
 pub(crate) mod inputs;
@@ -29,6 +30,7 @@ mod toolbox;
 pub mod toolbox_image;
 pub(crate) mod work;
 
+use contract::out::TO_SIGN;
 use source::debian::from_apt_sources;
 
 use crate::args;
@@ -36,7 +38,7 @@ use crate::config::{self, Config};
 use crate::exit::{Code, WithCode};
 use crate::keys;
 use crate::output;
-use crate::progress::{self, Progress};
+use crate::progress::Progress;
 use lock::Lock;
 use plan::Plan;
 use staging::Staging;
@@ -61,7 +63,10 @@ pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()
 
     let own = &plan.config.keys;
     let passphrase = &options.opening.passphrase;
-    let keys = keys::open(&own.folder, passphrase, &own.sign_with)?;
+    let keys = match plan.unsigned {
+        true => keys::open_public(&own.folder)?,
+        false => keys::open(&own.folder, passphrase, &own.sign_with)?,
+    };
     let systems = plan.systems.iter().filter_map(|system| system.name.clone());
     let possible = release::possible_files(systems, &plan.out);
     let mut staging = Staging::open(&plan.out, possible)?;
@@ -76,18 +81,12 @@ pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()
     if json {
         output::print_json(&release)?;
     } else {
-        let version = &release.version;
-        let of = match release.systems.as_slice() {
-            [] => String::new(),
-            names => format!(" of the systems {}", names.join(", ")),
-        };
-        let out = plan.out.display();
-        progress.say(&format!("Release {version}{of} is in {out}/:"));
-        for file in &release.files {
+        release.say(&plan.out, &progress);
+        if plan.unsigned {
+            let out = plan.out.display();
             progress.say(&format!(
-                "  {:<26} {:>12}",
-                file.name,
-                progress::size(file.size)
+                "Nothing of it is signed yet. Take {out}/{TO_SIGN}/ to the machine that has the key, and \
+                 'sealboot\nsign {TO_SIGN}' there; then 'sealboot attach {out} signatures' finishes it here."
             ));
         }
     }

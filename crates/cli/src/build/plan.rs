@@ -25,6 +25,8 @@ pub struct Plan {
     pub cache: PathBuf,
     /// How much finished work is kept there, in bytes; `None` when none is kept or used.
     pub keep: Option<u64>,
+    /// The key is on another machine: nothing is signed yet.
+    pub unsigned: bool,
     /// Use no network.
     pub offline: bool,
     /// The release's date, seconds since 1970; when not set, that of the newest file.
@@ -48,6 +50,7 @@ impl Plan {
             out: options.out.clone(),
             cache,
             keep: options.keep.size(),
+            unsigned: options.unsigned,
             offline: options.offline,
             epoch,
         }
@@ -235,6 +238,7 @@ impl fmt::Display for Plan {
         row(
             "keys",
             &match config.keys.sign_with.first() {
+                _ if self.unsigned => format!("db of {folder}/ signs later, elsewhere"),
                 None => format!("db in {folder}/"),
                 Some(program) => format!("db in {folder}/; {program} signs"),
             },
@@ -331,6 +335,7 @@ mod tests {
             out: PathBuf::from("out"),
             cache: PathBuf::from("/home/owner/.cache/sealboot"),
             keep: None,
+            unsigned: false,
             offline: false,
             epoch: None,
         };

@@ -1,13 +1,10 @@
-//! `policy.execute = "signed"`: what the kernel must be able to, what its command line must say,
-//! and the signed policy for the initrd.
+//! `policy.execute = "signed"`: what the kernel must be able to, and what its command line must say.
 
 use contract::boot::Execute;
 use contract::cmdline;
-use contract::manifest::Manifest;
 use source::kernel::Kernel;
 
 use crate::exit::{Code, WithCode};
-use crate::keys::OwnerKeys;
 
 /// The security module that enforces the policy.
 const IPE: &str = "ipe";
@@ -36,21 +33,6 @@ pub fn command_line(configured: &str, execute: Execute, kernel: &Kernel) -> anyh
         add(&format!("{key}={value}"));
     }
     Ok(line)
-}
-
-/// The policy that names the manifest's images, signed by the db key.
-pub fn signed(
-    execute: Execute,
-    manifest: &Manifest,
-    keys: &OwnerKeys,
-) -> anyhow::Result<Option<Vec<u8>>> {
-    match execute {
-        Execute::Any => Ok(None),
-        Execute::Signed => {
-            let text = contract::policy::text(manifest);
-            keys.sign_attached(text.as_bytes()).map(Some)
-        }
-    }
 }
 
 fn check(kernel: &Kernel) -> anyhow::Result<()> {

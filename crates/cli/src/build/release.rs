@@ -1,27 +1,30 @@
-//! Images, manifest, initrd, UKI and disk: one signed release.
+//! Images, manifest, initrd, UKI and disk: one release, signed, or with what is to be signed.
 
 use std::fs::{self, File};
 use std::path::Path;
 
 use artifact::sbom::{self, Bill};
+use artifact::signing::Request;
 use artifact::uki;
+use contract::boot::Execute;
 use contract::manifest::{ImageName, Manifest};
-use contract::out::{DISK, SBOM};
+use contract::out::{DISK, SBOM, TO_SIGN, UNSIGNED};
 use contract::system::System;
 use contract::{esp, out};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::finish::{self, DiskNotes};
 use super::parts::Parts;
 use super::plan::Plan;
 use super::staging::Staging;
 use super::system::SystemParts;
 use super::work::Work;
-use super::{date, disk, images, initrd, policy};
+use super::{date, images, initrd};
 use crate::artefact::uki::cannot_be_made;
 use crate::exit::WithCode;
 use crate::keys::OwnerKeys;
-use crate::progress;
+use crate::progress::{self, Progress};
 
 /// What came out.
 #[derive(Debug, Serialize)]
@@ -46,6 +49,34 @@ pub struct ReleaseFile {
     pub size: u64,
 }
 
+impl Release {
+    /// One whose files are there.
+    pub(crate) fn of(manifests: &[Manifest], files: Vec<ReleaseFile>) -> Self {
+        let first = manifests.first();
+        let systems = manifests.iter().filter_map(Manifest::system_name);
+        Self {
+            version: first.map_or_else(String::new, |first| first.version.clone()),
+            kernel: first.map_or_else(String::new, |first| first.kernel.clone()),
+            systems: systems.map(str::to_owned).collect(),
+            files,
+        }
+    }
+
+    /// Says what is in the folder now.
+    pub(crate) fn say(&self, out: &Path, progress: &Progress) {
+        let of = match self.systems.as_slice() {
+            [] => String::new(),
+            names => format!(" of the systems {}", names.join(", ")),
+        };
+        let (version, out) = (&self.version, out.display());
+        progress.say(&format!("Release {version}{of} is in {out}/:"));
+        for file in &self.files {
+            let size = progress::size(file.size);
+            progress.say(&format!("  {:<26} {size:>12}", file.name));
+        }
+    }
+}
+
 /// Every file name that a release of systems with these names can have, and what an earlier release
 /// with others left in the folder: what is not written of it is cleared.
 pub fn possible_files(names: impl IntoIterator<Item = String>, folder: &Path) -> Vec<String> {
@@ -65,9 +96,10 @@ pub fn possible_files(names: impl IntoIterator<Item = String>, folder: &Path) ->
             out::uki(system),
             esp::manifest_file(system),
             esp::manifest_signature_file(system),
+            esp::policy_file(system),
         ]
     };
-    let others = [DISK, SBOM].map(str::to_owned);
+    let others = [DISK, SBOM, UNSIGNED, TO_SIGN].map(str::to_owned);
     (stems.iter().chain(&names).flat_map(of_image))
         .chain(systems.chain([None]).flat_map(of_system))
         .chain(others)
@@ -98,9 +130,7 @@ pub fn build(
     let mut shared = Vec::new();
     for (name, tree) in &parts.images {
         let image = (*name, name.as_str());
-        shared.push(images::write(
-            image, tree, plan, &parts, keys, staging, work,
-        )?);
+        shared.push(images::write(image, tree, plan, &parts, staging, work)?);
     }
     let names = parts
         .systems
@@ -110,7 +140,7 @@ pub fn build(
     let mut manifests = Vec::new();
     for system in &parts.systems {
         let image = (ImageName::Root, system.stem());
-        let root = images::write(image, &system.root, plan, &parts, keys, staging, work)?;
+        let root = images::write(image, &system.root, plan, &parts, staging, work)?;
         let manifest = Manifest {
             version: parts.version.clone(),
             system: system.name.clone().map(|name| System {
@@ -119,15 +149,18 @@ pub fn build(
             }),
             kernel: parts.kernel.version.clone(),
             images: [&shared[..], &[root]].concat(),
+            policy: (system.execute == Execute::Signed)
+                .then(|| esp::policy_file(system.name.as_deref())),
             sources: system.sources.clone(),
         };
-        let (json, own) = (manifest.to_json(), manifest.system_name());
-        staging.write(&esp::manifest_file(own), &json)?;
-        let signature = keys.sign_detached(&json)?;
-        staging.write(&esp::manifest_signature_file(own), &signature)?;
+        let file = esp::manifest_file(manifest.system_name());
+        staging.write(&file, &manifest.to_json())?;
         manifests.push(manifest);
     }
 
+    if let Some(signer) = keys.db() {
+        finish::sign(&manifests, signer, staging)?;
+    }
     staging.write(SBOM, &bill(plan, &parts, &manifests)?)?;
 
     for (system, manifest) in parts.systems.iter().zip(&manifests) {
@@ -136,32 +169,43 @@ pub fn build(
             Some(name) => format!("{name}, {}", progress::size(size)),
         };
         let step = progress.step("initrd");
-        let policy = policy::signed(system.execute, manifest, keys)?;
-        let initrd = initrd::make(plan, &parts, system, manifest, policy.as_deref(), work)?;
+        let initrd = initrd::make(plan, &parts, system, manifest, work)?;
         step.done(&of(initrd.len() as u64));
 
         let step = progress.step("UKI");
         let mut file = staging.create(&out::uki(manifest.system_name()))?;
         staging.flush(&file);
         let size = uki(plan, &parts, system, &initrd, keys, &mut file)?;
-        step.done(&format!("{}, signed", of(size)));
+        let signed = match keys.db() {
+            Some(_) => "signed",
+            None => "not signed yet",
+        };
+        step.done(&format!("{}, {signed}", of(size)));
     }
 
-    let step = progress.step("disk");
-    let disk = disk::plan(plan, &parts, &manifests, keys, staging)?;
-    let (size, total) = (disk.disk_size(), disk.content_size());
-    let file = staging.create(DISK)?;
-    staging.flush(&file);
-    disk.write(&file, &mut |done| step.bytes(done, total))?;
-    let (size, total) = (progress::size(size), progress::size(total));
-    step.done(&format!("{size}, {total} used"));
+    let about = DiskNotes::of(&plan.config, parts.epoch);
+    match keys.db() {
+        Some(_) => finish::disk(&about, &manifests, keys, staging, progress)?,
+        None => ask(&about, &manifests, keys, staging)?,
+    }
+    Ok(Release::of(&manifests, staging.files()?))
+}
 
-    Ok(Release {
-        version: parts.version,
-        kernel: parts.kernel.version,
-        systems: names,
-        files: staging.files()?,
-    })
+/// Leaves what is to be signed, and what the release is finished with then.
+fn ask(
+    about: &DiskNotes,
+    manifests: &[Manifest],
+    keys: &OwnerKeys,
+    staging: &mut Staging,
+) -> anyhow::Result<()> {
+    let certificate = keys.certificate();
+    let (request, messages) = Request::of_release(staging.corner(), manifests, certificate)?;
+    for (name, bytes) in request.files(messages, manifests, certificate) {
+        staging.write_in(TO_SIGN, &name, &bytes)?;
+    }
+    let mut about = serde_json::to_vec_pretty(about)?;
+    about.push(b'\n');
+    staging.write(UNSIGNED, &about)
 }
 
 /// What is in it, beside it, for all systems together: nothing on the machine needs it.
@@ -178,7 +222,7 @@ fn bill(plan: &Plan, parts: &Parts, manifests: &[Manifest]) -> anyhow::Result<Ve
     }))
 }
 
-/// Stub, kernel, initrd and command line as one signed file.
+/// Stub, kernel, initrd and command line as one file, signed where the key is here.
 fn uki(
     plan: &Plan,
     parts: &Parts,
@@ -197,9 +241,7 @@ fn uki(
         initrd: initrd.into(),
         linux: &parts.kernel.image,
     };
-    let made = uki::write(&parts.stub, &sections, Some(keys.db()), file, &mut |_| {
-        Ok(())
-    });
+    let made = uki::write(&parts.stub, &sections, keys.db(), file, &mut |_| Ok(()));
     made.map_err(|error| {
         let file = plan.out.join(out::uki(system.name.as_deref()));
         let (stub, kernel) = (&config.stub_path, &parts.kernel.image_path);

@@ -2,10 +2,11 @@
 //! so a build that fails or is cut off leaves the last release as it was.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use contract::out::TO_SIGN;
 use media::disk::{FileOnSlot, Source};
 use rustix::fs::{FlockOperation, flock};
 
@@ -23,6 +24,8 @@ pub struct Staging {
     _lock: File,
     corner: tempfile::TempDir,
     names: Vec<String>,
+    /// Of these, what is in its place already.
+    kept: Vec<String>,
     /// Names that a release can have.
     possible: Vec<String>,
     /// Files on their way to the disk.
@@ -51,7 +54,8 @@ impl Staging {
         }
         fs::create_dir_all(out)?;
         // A file cannot take a folder's place, and half a release in its place is none.
-        let places = possible.iter().map(|name| out.join(name));
+        let files = possible.iter().filter(|name| *name != TO_SIGN);
+        let places = files.map(|name| out.join(name));
         if let Some(folder) = places.into_iter().find(|place| place.is_dir()) {
             bail!(
                 "{} is a folder, where a file has to go; move it away",
@@ -78,6 +82,7 @@ impl Staging {
             _lock: lock,
             corner,
             names: Vec::new(),
+            kept: Vec::new(),
             possible,
             flushing: Vec::new(),
         })
@@ -111,6 +116,37 @@ impl Staging {
             .with_context(|| format!("{} cannot be written", self.out.join(name).display()))
     }
 
+    /// Writes a small file into a folder of the release.
+    pub fn write_in(&mut self, folder: &str, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let whole = self.corner.path().join(folder);
+        if !self.names.iter().any(|name| name == folder) {
+            self.names.push(folder.to_owned());
+            fs::create_dir(&whole)?;
+        }
+        let write = || {
+            let mut file = File::create_new(whole.join(name))?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write().with_context(|| {
+            let file = self.out.join(folder).join(name);
+            format!("{} cannot be written", file.display())
+        })
+    }
+
+    /// A file of the output folder that stays as it is, as part of the release.
+    pub fn keep(&mut self, name: &str) {
+        self.names.push(name.to_owned());
+        self.kept.push(name.to_owned());
+    }
+
+    fn place(&self, name: &str) -> PathBuf {
+        match self.kept.iter().any(|kept| kept == name) {
+            true => self.out.join(name),
+            false => self.corner.path().join(name),
+        }
+    }
+
     /// Brings a large file to the disk while it is written, and while the build goes on.
     pub fn flush(&mut self, file: &File) {
         self.flushing.push(WriteBehind::start(file));
@@ -118,7 +154,7 @@ impl Staging {
 
     /// A file that was written, as it goes on a boot partition at `path`.
     pub fn on_slot(&self, name: &str, path: &str) -> anyhow::Result<FileOnSlot> {
-        let file = self.corner.path().join(name);
+        let file = self.place(name);
         let size = fs::metadata(&file)
             .with_context(|| format!("{name} was not written"))?
             .len();
@@ -132,13 +168,14 @@ impl Staging {
     /// All files that were written.
     pub fn files(&self) -> anyhow::Result<Vec<ReleaseFile>> {
         let size = |name: &String| {
-            let size = fs::metadata(self.corner.path().join(name))?.len();
+            let size = fs::metadata(self.place(name))?.len();
             Ok(ReleaseFile {
                 name: name.clone(),
                 size,
             })
         };
-        self.names.iter().map(size).collect()
+        let files = self.names.iter().filter(|name| *name != TO_SIGN);
+        files.map(size).collect()
     }
 
     /// Puts everything in its place, after it has reached the disk. What an earlier release had
@@ -150,16 +187,21 @@ impl Staging {
                 behind.finish()?;
             }
             for name in &self.names {
-                File::open(self.corner.path().join(name))?.sync_all()?;
+                File::open(self.place(name))?.sync_all()?;
             }
             let gone = self.possible.iter();
-            for name in gone.filter(|name| !self.names.contains(name)) {
-                match fs::remove_file(self.out.join(name)) {
+            for name in gone.filter(|name| !self.names.contains(name) || *name == TO_SIGN) {
+                let place = self.out.join(name);
+                let removed = match name == TO_SIGN {
+                    true => fs::remove_dir_all(place),
+                    false => fs::remove_file(place),
+                };
+                match removed {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                     _ => {}
                 }
             }
-            for name in &self.names {
+            for name in self.names.iter().filter(|name| !self.kept.contains(name)) {
                 fs::rename(self.corner.path().join(name), self.out.join(name))?;
             }
             File::open(&self.out)?.sync_all()

@@ -54,6 +54,7 @@ pub fn verb(options: &args::OciBuild, json: bool, quiet: bool) -> anyhow::Result
         cache: options.cache.clone().unwrap_or_else(usual),
         keep: options.keep.size(),
         out: PathBuf::new(),
+        unsigned: false,
         offline: options.offline,
         epoch: date::given()?,
         systems: System::all(&config),

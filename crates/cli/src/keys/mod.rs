@@ -101,8 +101,23 @@ fn not_written(error: WriteError) -> anyhow::Error {
 
 /// The owner's keys, opened to sign a release.
 pub struct OwnerKeys {
-    db: Box<dyn Signer>,
+    /// None where the key is not on this machine.
+    db: Option<Box<dyn Signer>>,
+    certificate: Vec<u8>,
     for_enrolment: Vec<(&'static str, Vec<u8>)>,
+}
+
+/// What is public of the owner's keys: nothing can be signed with it.
+pub fn open_public(folder: &Path) -> anyhow::Result<OwnerKeys> {
+    let for_enrolment: Vec<(&str, Vec<u8>)> = FOR_ENROLMENT
+        .into_iter()
+        .map(|name| Ok((name, public(folder, name)?)))
+        .collect::<anyhow::Result<_>>()?;
+    Ok(OwnerKeys {
+        db: None,
+        certificate: public(folder, "db.cer")?,
+        for_enrolment,
+    })
 }
 
 /// Opens the db key: the program `sign_with` with its arguments or, where that is empty, the key's file,
@@ -112,6 +127,25 @@ pub fn open(
     passphrase: &Passphrase,
     sign_with: &[String],
 ) -> anyhow::Result<OwnerKeys> {
+    let db = open_db(folder, passphrase, sign_with)?;
+    let public = open_public(folder)?;
+    if public.certificate != db.certificate() {
+        let folder = folder.display();
+        return Err(anyhow::anyhow!(
+            "{folder}/db.cer, which would be enrolled, is not the certificate {folder}/db.crt, \
+             which signs: a machine that enrols it would not start this release"
+        ))
+        .code(Code::Keys);
+    }
+    Ok(public.signing_with(db))
+}
+
+/// The same, without what is enrolled.
+pub fn open_db(
+    folder: &Path,
+    passphrase: &Passphrase,
+    sign_with: &[String],
+) -> anyhow::Result<Box<dyn Signer>> {
     let certificate = folder.join("db.crt");
     let db: Box<dyn Signer> = match sign_with {
         [] => Box::new(open_file(folder, "db", passphrase)?),
@@ -121,20 +155,7 @@ pub fn open(
         let certificate = certificate.display();
         output::tell(&format!("warning: {certificate} {warning}"));
     }
-    let for_enrolment: Vec<(&str, Vec<u8>)> = FOR_ENROLMENT
-        .into_iter()
-        .map(|name| Ok((name, public(folder, name)?)))
-        .collect::<anyhow::Result<_>>()?;
-    let enrolled = for_enrolment.iter().find(|(name, _)| *name == "db.cer");
-    if enrolled.is_none_or(|(_, bytes)| bytes != db.certificate()) {
-        let folder = folder.display();
-        return Err(anyhow::anyhow!(
-            "{folder}/db.cer, which would be enrolled, is not the certificate {folder}/db.crt, \
-             which signs: a machine that enrols it would not start this release"
-        ))
-        .code(Code::Keys);
-    }
-    Ok(OwnerKeys { db, for_enrolment })
+    Ok(db)
 }
 
 /// Opens a key's file, asking for its passphrase if it has one and no file was named.
@@ -175,19 +196,22 @@ fn expired(certificate: &[u8]) -> Option<String> {
 }
 
 impl OwnerKeys {
-    /// The key that signs what boots.
-    pub fn db(&self) -> &dyn Signer {
-        &*self.db
+    /// The same, with something that signs what boots.
+    pub fn signing_with(self, db: Box<dyn Signer>) -> Self {
+        Self {
+            db: Some(db),
+            ..self
+        }
     }
 
-    /// A detached PKCS#7 signature over `content`, by the db key.
-    pub fn sign_detached(&self, content: &[u8]) -> anyhow::Result<Vec<u8>> {
-        keys::sign_detached(self.db(), content).code(Code::Keys)
+    /// The key that signs what boots, where it is here.
+    pub fn db(&self) -> Option<&dyn Signer> {
+        self.db.as_deref()
     }
 
-    /// A PKCS#7 signature with `content` inside, by the db key.
-    pub fn sign_attached(&self, content: &[u8]) -> anyhow::Result<Vec<u8>> {
-        keys::sign_attached(self.db(), content).code(Code::Keys)
+    /// The certificate of the key that signs what boots, DER.
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
     }
 
     /// Names and contents of what an owner enrols by hand.

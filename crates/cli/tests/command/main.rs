@@ -16,6 +16,7 @@ mod policy;
 mod reference;
 mod sign_with;
 mod systems;
+mod two_passes;
 mod write;
 
 // The archive with which `source` tests its downloads, and the mirror that spoils them. Not all

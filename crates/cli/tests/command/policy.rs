@@ -1,4 +1,4 @@
-//! The execution policy in a UKI, and the command line beside it: what `inspect` shows, and what
+//! The execution policy of a release, and the command line of its UKI: what `inspect` shows, and what
 //! `verify` finds when the owner signed something that does not fit together.
 
 use std::fs;
@@ -8,7 +8,7 @@ use contract::esp;
 use contract::manifest::Manifest;
 use formats::cpio::{Entry, Kind, Writer};
 use serde_json::Value;
-use source::keys::{FileSigner, sign_attached};
+use source::keys::{FileSigner, sign_attached, sign_detached};
 
 use super::chain::{failed, json};
 use super::place::{Place, VERSION, pe};
@@ -17,9 +17,10 @@ use super::place::{Place, VERSION, pe};
 const KERNEL: &str = "CONFIG_SECURITY_IPE=y\nCONFIG_IPE_PROP_DM_VERITY=y\n\
                       CONFIG_IPE_POLICY_SIG_PLATFORM_KEYRING=y\nCONFIG_LSM=\"yama,ipe\"\n";
 
+const FILE: &str = "release.policy.p7b";
 const AS_SAID: &str = "execution policy as boot.json says";
-const SIGNED: &str = "execution policy signed by the db certificate";
-const ONLY: &str = "execution policy allows the manifest's images only";
+const SIGNED: &str = "signed by the db certificate";
+const ONLY: &str = "allows the manifest's images only";
 const LINE: &str = "its command line is boot.json's";
 
 /// A release in `out/` that restricts execution.
@@ -40,51 +41,51 @@ fn signer(place: &Place, folder: &str) -> FileSigner {
     FileSigner::load(&path("db.key"), &path("db.crt"), None).unwrap()
 }
 
-/// The checks of a report with this name, by how they ended.
-fn states(report: &Value, check: &str) -> Vec<String> {
-    let checks = report["checks"].as_array().unwrap().iter();
-    let states = checks.filter(|row| row["check"] == check);
-    states
-        .map(|row| row["state"].as_str().unwrap().to_owned())
-        .collect()
+/// How the check of an object ended, where there is one.
+fn state(report: &Value, object: &str, check: &str) -> Option<String> {
+    let mut checks = report["checks"].as_array().unwrap().iter();
+    let row = checks
+        .find(|row| row["check"] == check && row["object"].as_str().unwrap().ends_with(object));
+    row.map(|row| row["state"].as_str().unwrap().to_owned())
 }
 
 #[test]
 fn a_policy_is_shown_and_holds() {
     let place = restricted();
-    for (file, times) in [("out", 2), ("out/disk.img", 1), ("out/kernel.efi", 1)] {
+    for (file, all) in [
+        ("out", true),
+        ("out/disk.img", true),
+        ("out/kernel.efi", false),
+    ] {
         let report = json(&place, &["verify", file], 0);
-        for check in [SIGNED, ONLY, LINE] {
-            assert_eq!(states(&report, check), vec!["ok"; times], "{file}: {check}");
+        for (object, check) in [(".efi", AS_SAID), (".efi", LINE)] {
+            let found =
+                state(&report, &object.to_uppercase(), check).or(state(&report, object, check));
+            assert_eq!(found.as_deref(), Some("ok"), "{file}: {check}");
+        }
+        for check in [SIGNED, ONLY] {
+            let found = state(&report, FILE, check);
+            assert_eq!(found.as_deref(), all.then_some("ok"), "{file}: {check}");
         }
     }
-    let facts = json(&place, &["inspect", "out/kernel.efi"], 0);
     let text = contract::policy::text(&manifest(&place));
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(facts["policy"]["lines"], serde_json::json!(lines));
-    let signer = &facts["policy"]["signers"][0]["certificate"]["certificate"];
+    let policy = format!("out/{FILE}");
+    let facts = json(&place, &["inspect", &policy], 0);
+    assert_eq!(facts["lines"], serde_json::json!(lines));
+    let signer = &facts["signers"][0]["certificate"]["certificate"];
     assert_eq!(signer["subject"], "CN=sealboot owner db");
     for (file, words) in [
-        ("out", "execution is restricted by the policy"),
-        ("out/disk.img", "execution is restricted by the policy"),
-        ("out/kernel.efi", "DEFAULT action=DENY"),
+        ("out", "execution is restricted"),
+        ("out/disk.img", "execution is restricted"),
+        (&policy, "DEFAULT action=DENY"),
     ] {
         let ran = place.sealboot(&["inspect", file]);
         ran.check(file, 0, &[]);
         assert!(ran.stdout.contains(words), "{file}: {}", ran.stdout);
     }
-
-    // The policy alone: what is signed is inside.
-    let signed = sign_attached(&self::signer(&place, "keys"), text.as_bytes()).unwrap();
-    place.write("ipe-policy.p7b", signed);
-    let facts = json(&place, &["inspect", "ipe-policy.p7b"], 0);
-    assert_eq!(facts["lines"], serde_json::json!(lines));
-    let report = json(&place, &["verify", "ipe-policy.p7b"], 0);
-    assert_eq!(
-        states(&report, "signed by the db certificate"),
-        ["ok"],
-        "{report:#}"
-    );
+    let report = json(&place, &["verify", &policy], 0);
+    assert_eq!(state(&report, FILE, SIGNED).as_deref(), Some("ok"));
 }
 
 #[test]
@@ -103,19 +104,23 @@ fn a_release_without_a_policy_says_so() {
     );
 }
 
-/// What one row puts into a UKI that the owner signs.
+/// What one row makes of the release.
 struct Made {
+    /// What boot.json says, if anything.
     execute: Option<&'static str>,
+    /// What the manifest says.
+    file: Option<&'static str>,
+    /// What is in the policy's file, if there is one.
     policy: Option<Vec<u8>>,
     /// Of the UKI; boot.json says `quiet`.
     line: &'static str,
 }
 
-/// What is wrong, and what of the UKI changes; the check that fails, and words of its break.
+/// What is wrong, and what of the release changes; the object and check that fail, and words of its break.
 type Row = (
     &'static str,
     fn(&Place, &mut Made),
-    &'static str,
+    (&'static str, &'static str),
     &'static [&'static str],
 );
 
@@ -127,27 +132,30 @@ fn text(place: &Place) -> String {
     contract::policy::text(&manifest(place))
 }
 
+const UKI: &str = "kernel.efi";
+
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
-    ("no policy", |_, m| m.policy = None, AS_SAID,
-        &["no policy: init stops", "no ipe-policy.p7b"]),
-    ("a policy that nothing loads", |_, m| m.execute = Some("any"), AS_SAID,
+    ("no policy", |_, m| m.file = None, (UKI, AS_SAID),
+        &["no policy: init stops", "no policy in the manifest"]),
+    ("a policy that nothing loads", |_, m| m.execute = Some("any"), (UKI, AS_SAID),
         &["init does not load it"]),
-    ("another signer", |p, m| m.policy = Some(sign_attached(&signer(p, "other"), text(p).as_bytes()).unwrap()), SIGNED,
+    ("no file", |_, m| m.policy = None, (FILE, SIGNED), &["the file is missing"]),
+    ("another signer", |p, m| m.policy = Some(sign_attached(&signer(p, "other"), text(p).as_bytes()).unwrap()), (FILE, SIGNED),
         &["no signature by this certificate"]),
-    ("no signature", |p, m| m.policy = Some(text(p).into_bytes()), SIGNED, &["PKCS#7"]),
-    ("more allowed at the end", |p, m| m.policy = signed(p, &(text(p) + "op=EXECUTE action=ALLOW\n")), ONLY,
-        &["line 7 of", "an empty line", "op=EXECUTE action=ALLOW"]),
-    ("all allowed", |p, m| m.policy = signed(p, &text(p).replace("DENY", "ALLOW")), ONLY,
-        &["line 2 of", "DEFAULT action=DENY", "DEFAULT action=ALLOW"]),
+    ("no signature", |p, m| m.policy = Some(text(p).into_bytes()), (FILE, SIGNED), &["PKCS#7"]),
+    ("more allowed at the end", |p, m| m.policy = signed(p, &(text(p) + "op=EXECUTE action=ALLOW\n")), (FILE, ONLY),
+        &["line 7", "an empty line", "op=EXECUTE action=ALLOW"]),
+    ("all allowed", |p, m| m.policy = signed(p, &text(p).replace("DENY", "ALLOW")), (FILE, ONLY),
+        &["line 2", "DEFAULT action=DENY", "DEFAULT action=ALLOW"]),
     ("another release's images", |p, m| {
         let mut other = manifest(p);
         for image in &mut other.images { image.root_hash = "0".repeat(64); }
         m.policy = signed(p, &contract::policy::text(&other));
-    }, ONLY, &["line 3 of", "op=EXECUTE", "000000"]),
-    ("less allowed", |p, m| m.policy = signed(p, text(p).lines().next().unwrap()), ONLY,
-        &["line 2 of", "DEFAULT", "the end of the text"]),
-    ("another command line", |_, m| m.line = "quiet debug", LINE,
+    }, (FILE, ONLY), &["line 3", "op=EXECUTE", "000000"]),
+    ("less allowed", |p, m| m.policy = signed(p, text(p).lines().next().unwrap()), (FILE, ONLY),
+        &["line 2", "DEFAULT", "the end of the text"]),
+    ("another command line", |_, m| m.line = "quiet debug", (UKI, LINE),
         &["another command line", "quiet debug"]),
 ];
 
@@ -156,26 +164,45 @@ fn what_the_owner_signed_must_fit_together() {
     let place = restricted();
     let create = ["keys", "create", "--no-passphrase", "--keys", "other"];
     place.sealboot(&create).check("keys create", 0, &[]);
+    let built = manifest(&place);
     let check = |name: &str, made: &Made| {
-        place.write("made.efi", uki_of(&place, made));
-        let report = chain::verify(
-            &place.path("made.efi"),
-            &chain::Owner::open(&place.path("keys")).unwrap(),
-            &mut |_, _| {},
+        let manifest = Manifest {
+            policy: made.file.map(str::to_owned),
+            ..built.clone()
+        };
+        let json = manifest.to_json();
+        place.write("out/kernel.efi", uki_of(&place, made, &json));
+        place.write(
+            "out/release.json.p7s",
+            sign_detached(&signer(&place, "keys"), &json).unwrap(),
         );
-        serde_json::to_value(report.unwrap_or_else(|error| panic!("{name}: {error}"))).unwrap()
+        place.write("out/release.json", json);
+        let file = place.path(&format!("out/{FILE}"));
+        match &made.policy {
+            Some(policy) => fs::write(file, policy).unwrap(),
+            None => fs::remove_file(file).unwrap(),
+        }
+        let owner = chain::Owner::open(&place.path("keys")).unwrap();
+        let report = chain::verify(&place.path("out"), &owner, &mut |_, _| {});
+        let report = report.unwrap_or_else(|error| panic!("{name}: {error}"));
+        serde_json::to_value(report).unwrap()
     };
     let good = || Made {
         execute: Some("signed"),
-        policy: signed(&place, &text(&place)),
+        file: Some(FILE),
+        policy: signed(&place, &contract::policy::text(&built)),
         line: "quiet",
     };
+    // The disk image beside it is of the release as it was built.
+    place.remove("out/disk.img");
     assert_eq!(failed(&check("good", &good())), []);
-    for (name, change, wrong, words) in ROWS {
+    for (name, change, (object, wrong), words) in ROWS {
+        check("good", &good());
         let mut made = good();
         change(&place, &mut made);
         let report = check(name, &made);
-        assert_eq!(states(&report, wrong), ["failed"], "{name}: {report:#}");
+        let found = state(&report, object, wrong);
+        assert_eq!(found.as_deref(), Some("failed"), "{name}: {report:#}");
         let failed = failed(&report);
         let said = failed[0].1[0].to_string();
         for word in *words {
@@ -187,25 +214,19 @@ fn what_the_owner_signed_must_fit_together() {
         execute: None,
         ..good()
     };
-    assert_eq!(
-        states(&check("unknown", &unknown), AS_SAID),
-        ["not checked"]
-    );
+    let report = check("unknown", &unknown);
+    assert_eq!(state(&report, UKI, AS_SAID).as_deref(), Some("not checked"));
 }
 
-/// A UKI with the release's manifest, signed by the owner.
-fn uki_of(place: &Place, made: &Made) -> Vec<u8> {
+/// A UKI that pins a manifest, signed by the owner.
+fn uki_of(place: &Place, made: &Made, manifest: &[u8]) -> Vec<u8> {
     let mut boot = serde_json::json!({ "command_line": "quiet" });
     if let Some(execute) = made.execute {
         boot["execute"] = execute.into();
     }
     let boot = boot.to_string().into_bytes();
-    let json = fs::read(place.path("out/release.json")).unwrap();
-    let mut files = vec![(esp::BOOT, &boot)];
-    files.extend(made.policy.as_ref().map(|policy| (esp::POLICY, policy)));
-    files.push((esp::MANIFEST, &json));
     let mut archive = Writer::new(Vec::new());
-    for (name, bytes) in files {
+    for (name, bytes) in [(esp::BOOT, &boot[..]), (esp::MANIFEST, manifest)] {
         let kind = Kind::File(bytes);
         let entry = Entry::root(name.as_bytes(), 0o644, 0, kind);
         archive.add(&entry).unwrap();

@@ -6,7 +6,7 @@ mod check;
 use std::fs::File;
 use std::path::Path;
 
-use contract::boot::{Check, RootHashSignatures};
+use contract::boot::{Check, Execute, RootHashSignatures};
 use contract::manifest::{Image, ImageName};
 use contract::{esp, running};
 use linux::device_mapper::Verity;
@@ -16,6 +16,7 @@ use crate::firmware::Firmware;
 use crate::hardware::Hardware;
 use crate::machine::Machine;
 use crate::partition::{Partition, Search, read_small};
+use crate::policy;
 use crate::release::Release;
 use crate::system::Mapping;
 
@@ -36,19 +37,19 @@ pub(crate) struct Mapped {
 }
 
 /// Maps every image of the release, in the manifest's order: from the first partition that holds
-/// it whole and whose bytes are what they should be.
+/// it whole and whose bytes are what they should be; and that partition.
 pub(crate) fn map(
     machine: &Machine,
     release: &Release,
     firmware: &Firmware,
     search: &mut Search<'_>,
     hardware: &mut Hardware,
-) -> Result<Vec<Mapped>, Failure> {
+) -> Result<(Partition, Vec<Mapped>), Failure> {
     let mut partition = search.find(hardware)?;
     loop {
         let mut mapped = Vec::new();
         match map_all(machine, release, firmware, &partition, &mut mapped) {
-            Ok(()) => return Ok(mapped),
+            Ok(()) => return Ok((partition, mapped)),
             Err(failure) => {
                 for image in mapped {
                     // One that stays keeps its name, and then the next try says so.
@@ -72,6 +73,9 @@ pub(crate) fn present(
         if ask_kernel(release, firmware) {
             signature(image, folder)?;
         }
+    }
+    if release.boot.execute == Execute::Signed {
+        policy::signed(release, folder)?;
     }
     Ok(())
 }

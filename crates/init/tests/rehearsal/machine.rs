@@ -49,6 +49,7 @@ pub fn manifest(version: &str) -> Manifest {
         system: None,
         kernel: KERNEL.to_owned(),
         images: images.to_vec(),
+        policy: None,
         sources: Vec::new(),
     }
 }

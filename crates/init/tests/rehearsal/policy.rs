@@ -4,9 +4,11 @@ use std::os::unix::fs::symlink;
 
 use contract::boot::{Boot, Execute};
 
-use crate::machine::{Machine, VENDOR, boot, variable};
+use crate::machine::{Machine, VENDOR, boot, manifest, variable};
 
 const SIGNED: &str = "signed policy";
+const FILE: &str = "mounted/vda1/sealboot/release.policy.p7b";
+const TEXT: &str = "ipe/policies/sealboot/policy";
 const SECURITYFS: &str = "mounted/securityfs";
 const HELPERS: &str = "proc/sys/kernel/usermodehelper/bset";
 
@@ -20,7 +22,9 @@ fn machine(secure_boot: bool) -> Machine {
         ..boot()
     };
     machine.write("boot.json", asks.to_json());
-    machine.write("ipe-policy.p7b", SIGNED);
+    machine.write(FILE, SIGNED);
+    let text = contract::policy::text(&manifest("1.4"));
+    machine.write(&format!("{SECURITYFS}/{TEXT}"), text);
     for (file, content) in [
         ("ipe/enforce", "0"),
         ("ipe/success_audit", "1"),
@@ -83,9 +87,47 @@ type Refusal = (&'static str, fn(&Machine), &'static [&'static str]);
 
 const REFUSALS: &[Refusal] = &[
     (
-        "no policy in the initrd",
-        |m| m.remove("ipe-policy.p7b"),
-        &["ipe-policy.p7b in the initrd cannot be used"],
+        "no policy on the partition",
+        |m| m.remove(FILE),
+        &["the execution policy release.policy.p7b cannot be read"],
+    ),
+    (
+        "a policy larger than any",
+        |m| m.write(FILE, [0; 20_000]),
+        &[
+            "release.policy.p7b cannot be read",
+            "larger than 16384 bytes",
+        ],
+    ),
+    (
+        "another release's policy",
+        |m| {
+            let mut other = manifest("1.4");
+            other.images[0].root_hash = "f".repeat(64);
+            let text = contract::policy::text(&other);
+            m.write(&format!("{SECURITYFS}/{TEXT}"), text);
+        },
+        &[
+            "the execution policy on the disk is another release's",
+            "ffff",
+        ],
+    ),
+    (
+        "a policy that allows more",
+        |m| {
+            let text = contract::policy::text(&manifest("1.4"));
+            let more = text + "op=EXECUTE action=ALLOW\n";
+            m.write(&format!("{SECURITYFS}/{TEXT}"), more);
+        },
+        &["the execution policy on the disk is another release's"],
+    ),
+    (
+        "a policy of another name",
+        |m| m.remove(&format!("{SECURITYFS}/{TEXT}")),
+        &[
+            "the execution policy on the disk is another release's",
+            "No such file",
+        ],
     ),
     (
         "no securityfs",

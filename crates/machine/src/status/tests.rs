@@ -355,6 +355,7 @@ fn machine_folder(secure_boot: Option<(u8, u8)>) -> tempfile::TempDir {
         }),
         kernel: "6.12".to_owned(),
         images: images.to_vec(),
+        policy: None,
         sources: Vec::new(),
     };
     write("run/sealboot/release.json", &manifest.to_json());
