@@ -14,6 +14,7 @@ mod refusals;
 mod release;
 mod roots;
 mod screen;
+mod signed_elsewhere;
 mod stick;
 mod systems;
 mod tamper;

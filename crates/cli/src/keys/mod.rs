@@ -1,6 +1,7 @@
 //! `sealboot keys …`, and opening the owner's keys for the verbs that sign.
 
 mod check;
+mod memory;
 mod passphrase;
 mod show;
 
@@ -50,6 +51,7 @@ fn create(options: &KeysCreate, json: bool) -> anyhow::Result<()> {
     // Nobody should think of a passphrase for what cannot be made.
     let now = clock::now()?;
     KeySet::check_folder(folder).map_err(not_written)?;
+    memory::keep_private()?;
     let passphrase = match options.no_passphrase {
         true => None,
         false => Some(passphrase::choose(&options.passphrase)?),
@@ -160,6 +162,7 @@ pub fn open_db(
 
 /// Opens a key's file, asking for its passphrase if it has one and no file was named.
 fn open_file(folder: &Path, name: &str, options: &Passphrase) -> anyhow::Result<FileSigner> {
+    memory::keep_private()?;
     let [key, certificate] = ["key", "crt"].map(|end| folder.join(format!("{name}.{end}")));
     let load = |passphrase: Option<&[u8]>| FileSigner::load(&key, &certificate, passphrase);
     let given = passphrase::given(options)?;

@@ -14,6 +14,7 @@ mod oci;
 mod place;
 mod policy;
 mod reference;
+mod secrets;
 mod sign_with;
 mod systems;
 mod two_passes;
