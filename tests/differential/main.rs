@@ -8,6 +8,7 @@ mod fat;
 mod gpt;
 mod image;
 mod keys;
+mod makers;
 mod measured;
 mod modules;
 mod oci;

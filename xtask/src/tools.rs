@@ -56,6 +56,10 @@ pub const TEST: &[Row] = &[
     ("docker-registry", "docker-registry"),
     ("softhsm2-util", "softhsm2"),
     ("/lib/systemd/systemd-measure", "systemd"),
+    ("/usr/lib/python3/dist-packages/pefile.py", "python3-pefile"),
+    ("pesign", "pesign"),
+    ("osslsigncode", "osslsigncode"),
+    ("sbsign", "sbsigntool"),
     ("pkcs11-tool", "opensc"),
 ];
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use formats::efi_signature_list::{self, CERT_SHA256, CERT_X509};
 use formats::pkcs7::{CertificateFields, read_certificate};
 use source::keys::CertificateSummary;
 
@@ -30,6 +31,42 @@ pub struct Owner {
     pub kek: Option<Certificate>,
     /// May change KEK; likewise.
     pub pk: Option<Certificate>,
+    /// What firmware refuses whoever signed it; `None` when that is not known.
+    pub dbx: Option<Revoked>,
+}
+
+/// What a dbx holds that is looked at here: more is in those of Microsoft's, for programs of others.
+#[derive(Clone, Debug, Default)]
+pub struct Revoked {
+    /// Authenticode digests, SHA-256.
+    hashes: Vec<Vec<u8>>,
+    /// Certificates, DER.
+    certificates: Vec<Vec<u8>>,
+}
+
+impl Revoked {
+    /// Reads EFI signature lists.
+    pub fn read(lists: &[u8]) -> Result<Self, Error> {
+        let mut revoked = Self::default();
+        for list in efi_signature_list::read(lists)? {
+            let entries = list.signatures.into_iter().map(|entry| entry.data);
+            match list.signature_type {
+                CERT_SHA256 => revoked.hashes.extend(entries),
+                CERT_X509 => revoked.certificates.extend(entries),
+                _ => {}
+            }
+        }
+        Ok(revoked)
+    }
+
+    /// Why a program of that digest, signed by that certificate, does not start; `None` when it does.
+    pub(crate) fn why(&self, digest: &[u8; 32], certificate: &[u8]) -> Option<&'static str> {
+        if self.hashes.iter().any(|hash| hash == digest) {
+            return Some("its Authenticode digest is in dbx: firmware does not start it");
+        }
+        let revoked = self.certificates.iter().any(|der| der == certificate);
+        revoked.then_some("the certificate that signed it is in dbx: firmware does not start it")
+    }
 }
 
 impl Certificate {
@@ -72,6 +109,7 @@ impl Owner {
             db: open("db")?,
             kek: Some(open("KEK")?),
             pk: Some(open("PK")?),
+            dbx: None,
         })
     }
 
@@ -81,6 +119,7 @@ impl Owner {
             db,
             kek: None,
             pk: None,
+            dbx: None,
         }
     }
 }

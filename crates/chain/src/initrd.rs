@@ -12,8 +12,28 @@ use crate::{Error, Part};
 const LIMIT: u64 = 1 << 20;
 /// Longest archive, in bytes: more does not fit beside a kernel.
 const ARCHIVE: u64 = 2 << 30;
-/// First bytes of a zstd frame (RFC 8878, section 3.1.1).
-const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// How an initrd is packed, by its first bytes.
+enum Form {
+    Zstd,
+    Newc,
+}
+
+fn form(start: &[u8]) -> Option<Form> {
+    match start {
+        // RFC 8878, section 3.1.1.
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Form::Zstd),
+        _ if start.starts_with(b"070701") || start.starts_with(b"070702") => Some(Form::Newc),
+        _ => None,
+    }
+}
+
+/// Whether an initrd is packed as sealboot packs its own, or not at all.
+pub(crate) fn is_known(part: &mut Part<'_>, section: Section) -> bool {
+    let length = section.size.min(6) as usize;
+    let start = part.bytes_at(section.offset, length);
+    start.is_ok_and(|start| form(&start).is_some())
+}
 
 /// The files that say what starts. `None`: the initrd has no such file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,14 +61,14 @@ pub(crate) fn pinned(part: &mut Part<'_>, section: Section) -> Result<Pinned, Er
         })?;
     let mut packed = BufReader::new(part.take(section.size));
     let magic = packed.fill_buf().map_err(|e| wrong(e.to_string()))?;
-    let stream: Box<dyn Read + '_> = match magic.get(..6) {
-        Some(start) if start.starts_with(&ZSTD) => {
-            let decoder = zstd::Decoder::with_buffer(packed).map_err(|e| wrong(e.to_string()))?;
-            Box::new(decoder.take(ARCHIVE))
+    let stream: Box<dyn Read + '_> = match form(magic) {
+        Some(Form::Zstd) => {
+            let frames = Frames::new(packed).map_err(|e| wrong(e.to_string()))?;
+            Box::new(frames.take(ARCHIVE))
         }
-        Some(b"070701" | b"070702") => Box::new(packed),
-        start => {
-            let start = start.unwrap_or_default().escape_ascii();
+        Some(Form::Newc) => Box::new(packed),
+        None => {
+            let start = magic.get(..6).unwrap_or(magic).escape_ascii();
             let expected = "a newc archive is needed, as it is or compressed with zstd";
             return Err(wrong(format!("it starts with {start}; {expected}")));
         }
@@ -97,5 +117,45 @@ fn skip_zeros(rest: &mut dyn BufRead) -> std::io::Result<bool> {
         if zeros < length || length == 0 {
             return Ok(length != 0);
         }
+    }
+}
+
+/// zstd frames, one behind the other, as one stream. Zeros between them are what makers pad initrds with
+/// that they join: the kernel passes over them, too.
+struct Frames<R: BufRead> {
+    /// None at the end.
+    frame: Option<zstd::Decoder<'static, R>>,
+}
+
+impl<R: BufRead> Frames<R> {
+    fn new(packed: R) -> std::io::Result<Self> {
+        let frame = Some(zstd::Decoder::with_buffer(packed)?.single_frame());
+        Ok(Self { frame })
+    }
+}
+
+impl<R: BufRead> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while let Some(frame) = &mut self.frame {
+            match frame.read(buffer)? {
+                0 if !buffer.is_empty() => {}
+                read => return Ok(read),
+            }
+            let Some(ended) = self.frame.take() else {
+                break;
+            };
+            let mut packed = ended.finish();
+            if !skip_zeros(&mut packed)? {
+                break;
+            }
+            let start = packed.fill_buf()?;
+            if !matches!(form(start), Some(Form::Zstd)) {
+                let start = start.get(..6).unwrap_or(start).escape_ascii();
+                let words = format!("{start} follows a zstd frame, where another one could");
+                return Err(std::io::Error::other(words));
+            }
+            self.frame = Some(zstd::Decoder::with_buffer(packed)?.single_frame());
+        }
+        Ok(0)
     }
 }

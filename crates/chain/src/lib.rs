@@ -23,7 +23,7 @@ pub mod report;
 mod text;
 mod uki;
 
-pub use certificate::{Certificate, Owner};
+pub use certificate::{Certificate, Owner, Revoked};
 pub use check::verify;
 pub use error::Error;
 pub use facts::inspect;

@@ -286,6 +286,9 @@ pub struct Verify {
     /// The certificate in db that signs what boots, PEM or DER, instead of a folder of keys
     #[arg(long, value_name = "FILE", conflicts_with = "folder")]
     pub certificate: Option<PathBuf>,
+    /// What firmware refuses: a file of EFI signature lists, as dbx holds them
+    #[arg(long, value_name = "FILE")]
+    pub dbx: Option<PathBuf>,
 }
 
 /// `sealboot recovery …`

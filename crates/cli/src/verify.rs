@@ -1,8 +1,10 @@
 //! `sealboot verify`: whether the chain of trust holds, from the owner's certificate on.
 
+use std::fs;
+
 use anyhow::Context;
 use chain::report::{Report, State};
-use chain::{Certificate, Owner};
+use chain::{Certificate, Owner, Revoked};
 
 use crate::exit::{Code, WithCode};
 use crate::inspect::unusable;
@@ -15,12 +17,17 @@ pub fn verb(options: &args::Verify, json: bool, quiet: bool) -> anyhow::Result<(
         Some(file) => Certificate::open(file).map(Owner::with),
         None => Owner::open(&options.keys.folder),
     };
-    let owner = owner
+    let mut owner = owner
         .context(
             "the certificate to verify with cannot be had; --keys names the owner's keys folder, \
              --certificate a certificate",
         )
         .code(Code::Keys)?;
+    if let Some(path) = &options.dbx {
+        let read = || anyhow::Ok(Revoked::read(&fs::read(path)?)?);
+        let cannot = || format!("{} cannot be used as a dbx", path.display());
+        owner.dbx = Some(read().with_context(cannot).input_code()?);
+    }
     let step = Progress::new(quiet || json).step("verifying");
     let report = chain::verify(&options.file, &owner, &mut |done, total| {
         step.bytes(done, total);

@@ -63,6 +63,7 @@ const ROOT_HASH: &str = "sealboot/root.roothash";
 const ROOT_SIGNATURE: &str = "sealboot/root.roothash.p7s";
 const MANIFEST: &str = "sealboot/release.json";
 const MANIFEST_SIGNATURE: &str = "sealboot/release.json.p7s";
+const POLICY: &str = "sealboot/release.policy.p7b";
 
 /// All that a release has on a boot partition.
 const WHOLE: &[&str] = &[
@@ -78,6 +79,7 @@ const WHOLE: &[&str] = &[
     ROOT_SIGNATURE,
     MANIFEST,
     MANIFEST_SIGNATURE,
+    POLICY,
 ];
 
 pub const ROWS: &[Row] = &[
@@ -528,6 +530,27 @@ pub const ROWS: &[Row] = &[
         Zero,
         ZERO,
         NotTried,
+    ),
+    row(
+        File(POLICY),
+        "release.policy.p7b",
+        Flip(End(20)),
+        SIGN,
+        InitStops(&["the kernel does not accept the execution policy"]),
+    ),
+    row(
+        File(POLICY),
+        "release.policy.p7b",
+        Flip(Middle),
+        FLIP,
+        NotTried,
+    ),
+    row(
+        File(POLICY),
+        "release.policy.p7b",
+        RollBack(&[POLICY]),
+        BACK,
+        InitStops(&["the execution policy on the disk is another release's"]),
     ),
     // Enrolment material.
     row(

@@ -8,6 +8,7 @@
 mod enrolment;
 mod gpt;
 mod image;
+mod layout;
 mod policy;
 mod programs;
 mod release;

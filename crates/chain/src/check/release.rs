@@ -48,7 +48,7 @@ fn one(
     // 1. The UKI and what its initrd pins.
     let path = files.uki(system);
     let pinned = match files.open(&path) {
-        Ok(mut part) => uki::check(context, &mut part),
+        Ok(mut part) => uki::check(context, &mut part, uki::Maker::Sealboot),
         Err(error) => {
             context.report.failed(&path, "there", absent(&path, &error));
             None

@@ -23,7 +23,7 @@ pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>, kind: Ki
     let mut files = Files::Folder(folder.to_owned());
     match kind {
         Kind::Uki => {
-            let pins = uki::check(context, part);
+            let pins = uki::check(context, part, uki::Maker::Any);
             let why = "this is the UKI alone; verify its release's folder or disk";
             context.report.not_checked("images", "as pinned", why);
             if pins.is_some_and(|pins| pins.policy) {

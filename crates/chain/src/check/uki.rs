@@ -5,7 +5,7 @@ use contract::cmdline;
 use contract::manifest::Manifest;
 use source::keys::{VerifyError, verify_image_digest};
 
-use super::{Context, policy};
+use super::{Context, layout, policy};
 use crate::initrd::{self, Pinned};
 use crate::report::{Break, Breaks};
 use crate::uki::{Uki, digest};
@@ -19,11 +19,31 @@ pub(super) struct Pins {
     pub(super) policy: bool,
 }
 
+/// Whose UKI it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Maker {
+    /// A release's: it has to pin one.
+    Sealboot,
+    /// Anybody's.
+    Any,
+}
+
 /// Checks all of it; gives what it pins when there is a manifest.
-pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Option<Pins> {
+pub(super) fn check(
+    context: &mut Context<'_, '_>,
+    part: &mut Part<'_>,
+    maker: Maker,
+) -> Option<Pins> {
     let name = part.name().to_owned();
     let uki = signature(context, part)?;
+    layout::check(context, &name, &uki);
     let what = "pins a manifest and boot settings";
+    if maker == Maker::Any && !is_ours(part, &uki) {
+        let why = "its initrd is not sealboot's: what that starts, and whether it checks what it mounts, is not \
+                   known here";
+        context.report.not_checked(&name, what, why);
+        return None;
+    }
     let section = match uki.section(".initrd") {
         Some(section) => section,
         None => {
@@ -58,6 +78,18 @@ pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Optio
     Some(Pins { bytes, policy })
 }
 
+/// Whether the initrd has any of the files by which sealboot's init goes. One that is of the same form, but
+/// cannot be read, may have.
+fn is_ours(part: &mut Part<'_>, uki: &Uki) -> bool {
+    let Some(section) = uki.section(".initrd") else {
+        return false;
+    };
+    match initrd::pinned(part, section) {
+        Ok(pinned) => pinned.manifest.is_some() || pinned.boot.is_some(),
+        Err(_) => initrd::is_known(part, section),
+    }
+}
+
 /// The Authenticode signature. Gives the headers, so that the rest can be looked at even when
 /// the signature does not hold.
 pub(super) fn signature(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Option<Uki> {
@@ -72,18 +104,33 @@ pub(super) fn signature(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> O
         }
     };
     match authentic(context, part, &uki) {
-        Ok(()) => context.report.ok(&name, what, ""),
+        Ok(digest) => {
+            context.report.ok(&name, what, "");
+            revoked(context, &name, &digest);
+        }
         Err(found) => context.report.failed(&name, what, *found),
     }
     Some(uki)
 }
 
-/// Whether a signature by the db certificate is for the digest.
+/// dbx goes before db (UEFI 2.10, section 32.5.3.3).
+fn revoked(context: &mut Context<'_, '_>, name: &str, digest: &[u8; 32]) {
+    let Some(dbx) = &context.owner.dbx else {
+        return;
+    };
+    let what = "not revoked by dbx";
+    match dbx.why(digest, &context.owner.db.der) {
+        None => context.report.ok(name, what, ""),
+        Some(why) => context.report.failed(name, what, Break::of(name, why)),
+    }
+}
+
+/// The digest, when a signature by the db certificate is for it.
 fn authentic(
     context: &mut Context<'_, '_>,
     part: &mut Part<'_>,
     uki: &Uki,
-) -> Result<(), Box<Break>> {
+) -> Result<[u8; 32], Box<Break>> {
     let name = part.name().to_owned();
     let wrong = |error: &Error| Box::new(super::release::absent(&name, error));
     let computed = digest(part, &mut |bytes| context.meter.add(bytes));
@@ -104,7 +151,7 @@ fn authentic(
     };
     let signatures: Vec<&[u8]> = signatures.iter().map(Vec::as_slice).collect();
     match verify_image_digest(&context.owner.db.der, &computed, &signatures) {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(computed),
         Err(VerifyError::Digest { found, signed }) => {
             let what = "the UKI was changed after signing: its Authenticode digest is another one";
             Err(Box::new(Break::of(&name, what).differs(signed, found)))

@@ -1,5 +1,7 @@
 //! The attribute certificate table: WIN_CERTIFICATE entries at the end of the file.
 
+use der::Decode;
+use der::asn1::AnyRef;
 use zerocopy::byteorder::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -93,6 +95,19 @@ pub fn signatures(image: &[u8]) -> Result<Vec<&[u8]>, Error> {
     }
 }
 
+/// A signature without the zeros behind it: some makers (osslsigncode) count an entry's padding as its
+/// content, and firmware reads no further than the DER says.
+fn without_padding(body: &[u8]) -> &[u8] {
+    let message = AnyRef::from_der_partial(body).ok();
+    let split = message.and_then(|(_, rest)| body.len().checked_sub(rest.len()));
+    match split.and_then(|length| body.split_at_checked(length)) {
+        Some((message, rest)) if rest.len() < ALIGNMENT && rest.iter().all(|byte| *byte == 0) => {
+            message
+        }
+        _ => body,
+    }
+}
+
 /// The PKCS#7 signatures in the bytes of a certificate table, which is at `start` in its file.
 pub fn entries(table: &[u8], start: u64) -> Result<Vec<&[u8]>, Error> {
     let mut found = Vec::new();
@@ -109,7 +124,7 @@ pub fn entries(table: &[u8], start: u64) -> Result<Vec<&[u8]>, Error> {
             Some(body)
                 if entry.revision == REVISION && entry.certificate_type == PKCS_SIGNED_DATA =>
             {
-                found.push(body);
+                found.push(without_padding(body));
             }
             _ => {
                 return Err(Error::Entry {
