@@ -5,6 +5,7 @@ pub mod image;
 pub mod initrd;
 pub mod oci;
 pub mod recovery;
+pub mod report;
 pub mod sbom;
 pub mod signing;
 pub mod toolbox;

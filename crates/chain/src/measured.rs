@@ -25,6 +25,8 @@ pub struct Enrolled {
     pub db: Vec<u8>,
     /// See `pk`.
     pub dbx: Vec<u8>,
+    /// The certificate, DER, of the key that signs the UKI, where that is known before it did.
+    pub signer: Option<Vec<u8>>,
 }
 
 impl Enrolled {
@@ -37,6 +39,18 @@ impl Enrolled {
             kek: list("KEK")?,
             db: list("db")?,
             dbx: dbx.map(read).transpose()?.unwrap_or_default(),
+            signer: None,
+        })
+    }
+
+    /// What signed variables enrol: `PK.auth`, `KEK.auth`, `db.auth`.
+    pub fn by_variables([pk, kek, db]: [&[u8]; 3]) -> Result<Self, Error> {
+        let value = |auth| Ok::<_, Error>(lists::read_auth(auth)?.data);
+        Ok(Self {
+            pk: value(pk)?,
+            kek: value(kek)?,
+            db: value(db)?,
+            ..Self::default()
         })
     }
 }
@@ -61,7 +75,7 @@ pub fn measure(path: &Path, enrolled: Option<&Enrolled>) -> Result<Measured, Err
     let secure_boot = match enrolled {
         None => None,
         Some(enrolled) => {
-            let authority = authority(&mut part, &uki, &program, &enrolled.db)?;
+            let authority = authority(&mut part, &uki, &program, enrolled)?;
             Some(pcr::secure_boot(&SecureBoot {
                 on: true,
                 pk: &enrolled.pk,
@@ -88,14 +102,17 @@ fn authority(
     part: &mut Part<'_>,
     uki: &Uki,
     digest: &[u8; 32],
-    db: &[u8],
+    enrolled: &Enrolled,
 ) -> Result<Vec<u8>, Error> {
     let signatures = uki.signatures(part)?;
     let signatures: Vec<&[u8]> = signatures.iter().map(Vec::as_slice).collect();
-    let lists = lists::read(db)?;
+    let lists = lists::read(&enrolled.db)?;
     let certificates = lists.iter().filter(|list| list.signature_type == CERT_X509);
     let mut entries = certificates.flat_map(|list| &list.signatures);
-    let entry = entries.find(|entry| verify_image_digest(&entry.data, digest, &signatures).is_ok());
+    let entry = entries.find(|entry| match &enrolled.signer {
+        Some(signer) => *signer == entry.data,
+        None => verify_image_digest(&entry.data, digest, &signatures).is_ok(),
+    });
     let entry = entry.ok_or_else(|| Error::NotStarted(part.name().to_owned()))?;
     Ok([&entry.owner.to_bytes()[..], &entry.data].concat())
 }

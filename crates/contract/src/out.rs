@@ -23,5 +23,8 @@ pub const UNSIGNED: &str = "unsigned.json";
 /// The folder that goes to the machine with the key, beside a release that is not signed yet.
 pub const TO_SIGN: &str = "to-sign";
 
+/// What the release is, for people: one HTML file.
+pub const REPORT: &str = "report.html";
+
 /// The bill of materials: SPDX 2.3 JSON.
 pub const SBOM: &str = "sbom.spdx.json";

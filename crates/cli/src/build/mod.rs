@@ -21,6 +21,7 @@ mod policy;
 mod program;
 mod recovery;
 pub(crate) mod release;
+mod report;
 mod root;
 pub(crate) mod staging;
 mod supply;

@@ -115,7 +115,7 @@ impl Plan {
     }
 
     /// Whether any source is the recovery system.
-    fn has_recovery(&self) -> bool {
+    pub fn has_recovery(&self) -> bool {
         self.sources().any(|source| source.recovery)
     }
 

@@ -8,7 +8,7 @@ use artifact::signing::Request;
 use artifact::uki;
 use contract::boot::Execute;
 use contract::manifest::{ImageName, Manifest};
-use contract::out::{DISK, SBOM, TO_SIGN, UNSIGNED};
+use contract::out::{DISK, REPORT, SBOM, TO_SIGN, UNSIGNED};
 use contract::system::System;
 use contract::{esp, out};
 use serde::Serialize;
@@ -20,7 +20,7 @@ use super::plan::Plan;
 use super::staging::Staging;
 use super::system::SystemParts;
 use super::work::Work;
-use super::{date, images, initrd};
+use super::{date, images, initrd, report};
 use crate::artefact::uki::cannot_be_made;
 use crate::exit::WithCode;
 use crate::keys::OwnerKeys;
@@ -99,7 +99,7 @@ pub fn possible_files(names: impl IntoIterator<Item = String>, folder: &Path) ->
             esp::policy_file(system),
         ]
     };
-    let others = [DISK, SBOM, UNSIGNED, TO_SIGN].map(str::to_owned);
+    let others = [DISK, SBOM, REPORT, UNSIGNED, TO_SIGN].map(str::to_owned);
     (stems.iter().chain(&names).flat_map(of_image))
         .chain(systems.chain([None]).flat_map(of_system))
         .chain(others)
@@ -183,6 +183,7 @@ pub fn build(
         step.done(&format!("{}, {signed}", of(size)));
     }
 
+    report::write(plan, &parts, &manifests, keys, staging)?;
     let about = DiskNotes::of(&plan.config, parts.epoch);
     match keys.db() {
         Some(_) => finish::disk(&about, &manifests, keys, staging, progress)?,

@@ -165,7 +165,7 @@ impl Staging {
         })
     }
 
-    /// All files that were written.
+    /// All files of the release, by name.
     pub fn files(&self) -> anyhow::Result<Vec<ReleaseFile>> {
         let size = |name: &String| {
             let size = fs::metadata(self.place(name))?.len();
@@ -174,8 +174,10 @@ impl Staging {
                 size,
             })
         };
-        let files = self.names.iter().filter(|name| *name != TO_SIGN);
-        files.map(size).collect()
+        let mut names: Vec<&String> = self.names.iter().collect();
+        names.retain(|name| *name != TO_SIGN);
+        names.sort();
+        names.into_iter().map(size).collect()
     }
 
     /// Puts everything in its place, after it has reached the disk. What an earlier release had

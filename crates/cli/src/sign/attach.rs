@@ -10,7 +10,7 @@ use artifact::uki;
 use chain::{Certificate, Owner};
 use contract::esp;
 use contract::manifest::Manifest;
-use contract::out::{DISK, SBOM, UNSIGNED, uki as uki_file};
+use contract::out::{DISK, REPORT, SBOM, UNSIGNED, uki as uki_file};
 use formats::authenticode;
 use source::keys::Signer;
 
@@ -91,7 +91,7 @@ fn notes(out: &Path) -> anyhow::Result<DiskNotes> {
 
 /// What is as it will be.
 fn keep(manifests: &[Manifest], out: &Path, staging: &mut Staging) -> anyhow::Result<()> {
-    let mut names = vec![SBOM.to_owned()];
+    let mut names = vec![SBOM.to_owned(), REPORT.to_owned()];
     for manifest in manifests {
         names.push(esp::manifest_file(manifest.system_name()));
         for image in &manifest.images {
