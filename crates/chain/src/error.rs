@@ -104,4 +104,12 @@ pub enum Error {
     /// Not boot settings.
     #[error(transparent)]
     Boot(#[from] contract::boot::Error),
+    /// A bill of materials.
+    #[error("{what} is no bill of materials as sealboot writes it (SPDX 2.3, JSON)")]
+    Bill {
+        /// The file.
+        what: String,
+        /// Why.
+        source: serde_json::Error,
+    },
 }

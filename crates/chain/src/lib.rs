@@ -10,6 +10,7 @@
 
 mod certificate;
 pub mod check;
+mod difference;
 mod disk;
 mod error;
 pub mod facts;
@@ -25,6 +26,7 @@ mod uki;
 
 pub use certificate::{Certificate, Owner, Revoked};
 pub use check::verify;
+pub use difference::{Change, Difference, FileChange, PackageChange, difference};
 pub use error::Error;
 pub use facts::inspect;
 pub use kind::{Kind, recognise};

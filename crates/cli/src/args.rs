@@ -67,6 +67,8 @@ pub enum Verb {
     Inspect(Inspect),
     /// Check a release, a disk or any file of them against the owner's certificate
     Verify(Verify),
+    /// Say what two releases differ in: packages, files, command line, sizes, signers, PCRs
+    Diff(Diff),
     /// Say what a TPM will hold once a UKI was started: PCRs 4, 7 and 11
     Measure(Measure),
     /// Make one image: squashfs with a dm-verity hash tree; hash any file
@@ -257,6 +259,17 @@ pub struct Inspect {
     /// certificate, EFI signature list or signed variable
     #[arg(value_name = "FILE", default_value = "out")]
     pub file: PathBuf,
+}
+
+/// `sealboot diff`
+#[derive(Args, Debug)]
+pub struct Diff {
+    /// Folder of the older release
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// Folder of the newer one
+    #[arg(value_name = "NEW", default_value = "out")]
+    pub new: PathBuf,
 }
 
 /// `sealboot measure`

@@ -5,6 +5,7 @@ mod artefact;
 mod build;
 mod clock;
 mod config;
+mod diff;
 mod exit;
 mod inspect;
 mod keys;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Verb::Write(options) => write::verb(&options, json, quiet),
         Verb::Run(options) => run::verb(&options, quiet),
         Verb::Inspect(options) => inspect::verb(&options, json),
+        Verb::Diff(options) => diff::verb(&options, json),
         Verb::Measure(options) => measure::verb(&options, json),
         Verb::Verify(options) => verify::verb(&options, json, quiet),
         Verb::Image(verb) => artefact::image(&verb, json, quiet),

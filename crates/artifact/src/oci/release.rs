@@ -45,6 +45,11 @@ pub const ROLES: &[Role] = &[
         what: "bill of materials, SPDX 2.3 JSON",
     },
     Role {
+        end: out::REPORT,
+        media_type: "text/html",
+        what: "the release for people",
+    },
+    Role {
         end: ".json.p7s",
         media_type: "application/vnd.sealboot.manifest.signature.v1",
         what: "PKCS#7 signature of a manifest, DER",
@@ -53,6 +58,11 @@ pub const ROLES: &[Role] = &[
         end: ".json",
         media_type: "application/vnd.sealboot.manifest.v1+json",
         what: "manifest: names the images by root hash",
+    },
+    Role {
+        end: ".policy.p7b",
+        media_type: "application/vnd.sealboot.policy.v1",
+        what: "execution policy, PKCS#7 with the policy inside, DER; where the manifest names one",
     },
     Role {
         end: ".roothash.p7s",
@@ -142,7 +152,7 @@ pub fn role(name: &str) -> Option<&'static Role> {
     let inside = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
     let good = name.len() <= NAME_MAX && !name.starts_with('.') && name.bytes().all(inside);
     ROLES.iter().find(|role| {
-        let whole = [out::SBOM, out::DISK].contains(&role.end);
+        let whole = [out::SBOM, out::REPORT, out::DISK].contains(&role.end);
         good && name.ends_with(role.end) && (!whole || name == role.end)
     })
 }
@@ -181,6 +191,7 @@ impl Release {
                 false => format!("{stem}.efi"),
             };
             files.extend([name.clone(), format!("{name}.p7s"), uki]);
+            files.extend(manifest.policy.clone());
             for image in &manifest.images {
                 files.extend(of_image(folder, name, image)?);
             }
@@ -188,7 +199,7 @@ impl Release {
         let version = version.ok_or_else(|| Error::NoRelease {
             folder: folder.to_owned(),
         })?;
-        for (name, wanted) in [(out::SBOM, true), (out::DISK, disk)] {
+        for (name, wanted) in [(out::SBOM, true), (out::REPORT, true), (out::DISK, disk)] {
             if wanted && all.contains(name) {
                 files.insert(name.to_owned());
             }

@@ -38,7 +38,8 @@ pub(super) fn write(out: &mut String, report: &Report<'_>, system: &System<'_>) 
             }
         }
         if number > 0 {
-            let (x, y) = (parts.len().min(2) * 8 + 4, top - 16);
+            // Beside the first arrow.
+            let (x, y) = (1 + width / 2 + 10, top - 16);
             writeln!(
                 out,
                 "<text class=\"soft\" x=\"{x}\" y=\"{y}\">{}</text>",

@@ -34,7 +34,7 @@ fn write(
     row(page, "kernel", kernel)?;
     match CertificateSummary::read(certificate) {
         Ok(summary) => {
-            row(page, "signed by", &summary.subject)?;
+            row(page, "key", &summary.subject)?;
             row(
                 page,
                 "valid",
@@ -43,7 +43,7 @@ fn write(
         }
         Err(error) => row(
             page,
-            "signed by",
+            "key",
             &format!("a certificate that cannot be read: {error}"),
         )?,
     }
@@ -64,9 +64,10 @@ fn write(
     }
     writeln!(
         page,
-        "\nThe hashes that are signed prove the images' names, sizes and root hashes, and what may be\n\
-         executed. Command line and size of a UKI are the word of the machine that built it: whoever has\n\
-         the UKI can compare its digest, with 'sealboot inspect'.\n"
+        "\nThe hashes that are signed prove the images' names, sizes and root hashes, and\n\
+         what may be executed. Command line and size of a UKI are the word of the\n\
+         machine that built it: whoever has the UKI can compare its digest, with\n\
+         'sealboot inspect'.\n"
     )?;
     writeln!(page, "To be signed, SHA-256 with RSA PKCS#1 v1.5:")?;
     for item in &request.items {
@@ -101,7 +102,7 @@ fn mounted(page: &mut String, manifest: &Manifest) -> fmt::Result {
         .map_or(String::new(), |name| format!(" for {name}"));
     writeln!(
         page,
-        "\nand it will mount{of}, and nothing else as its system,"
+        "\nand it will mount{of}, and nothing else as its system"
     )?;
     for image in &manifest.images {
         row(

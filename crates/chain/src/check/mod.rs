@@ -48,6 +48,11 @@ pub(crate) struct Context<'a, 'b> {
     meter: &'a mut Meter<'b>,
 }
 
+/// The systems of a release, by the manifests in a folder or on a boot partition.
+pub(crate) fn systems(files: &mut Files<'_>) -> Vec<Option<String>> {
+    systems::names(files)
+}
+
 /// Verifies a file, a release folder or a block device.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ mod artefact;
 mod bad_input;
 mod cache;
 mod chain;
+mod diff;
 mod image;
 mod keys;
 mod killed;

@@ -24,7 +24,7 @@ const ONLY: &str = "allows the manifest's images only";
 const LINE: &str = "its command line is boot.json's";
 
 /// A release in `out/` that restricts execution.
-fn restricted() -> Place {
+pub(crate) fn restricted() -> Place {
     let place = Place::new();
     place.configure("[image]", "[policy]\nexecute = 'signed'\n[image]");
     place.write(&format!("kernel/boot/config-{VERSION}"), KERNEL);

@@ -79,7 +79,11 @@ fn each_has_its_own_files_and_the_others_are_there_once() {
         of("alpine", &system),
         of("debian", &system),
         of("modules", &image),
-        vec!["disk.img".to_owned(), "sbom.spdx.json".to_owned()],
+        vec![
+            "disk.img".to_owned(),
+            "report.html",
+            "sbom.spdx.json".to_owned(),
+        ],
     ]
     .concat();
     expected.sort();

@@ -1,0 +1,202 @@
+//! What two releases differ in: packages, files, command line, sizes, who signed, and what a TPM will hold.
+//!
+//! Both are folders as a build leaves them. Nothing is judged here: whether they hold says [`crate::verify`].
+
+mod files;
+mod packages;
+mod text;
+
+use std::path::Path;
+
+use contract::manifest::{Image, Manifest};
+use contract::{esp, out};
+use serde::Serialize;
+
+use crate::facts::{Contents, Program, inspect};
+use crate::files::Files;
+use crate::{Error, Part, measure};
+
+pub use files::FileChange;
+pub use packages::PackageChange;
+
+/// Longest manifest and bill of materials that are read, in bytes.
+const LIMIT: usize = 64 << 20;
+
+/// Two releases, side by side.
+#[derive(Clone, Debug, Serialize)]
+pub struct Difference {
+    /// The older one's folder, as it was named.
+    pub old: String,
+    /// The newer one's.
+    pub new: String,
+    /// What is another one: settings, sizes, hashes, signers, registers.
+    pub changes: Vec<Change>,
+    /// Packages, by part.
+    pub packages: Vec<PackageChange>,
+    /// Files, by image. Images with the same root hash are not looked into.
+    pub files: Vec<FileChange>,
+}
+
+/// One value that changed. `None`: one of the releases has no such thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Which system, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// What it is of: `version`, `command line`, `root.squashfs, bytes`.
+    pub what: String,
+    /// Its value in the older one.
+    pub old: Option<String>,
+    /// Its value in the newer one.
+    pub new: Option<String>,
+}
+
+impl Difference {
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        self.changes.is_empty() && self.packages.is_empty() && self.files.is_empty()
+    }
+}
+
+/// Compares two release folders.
+pub fn difference(old: &Path, new: &Path) -> Result<Difference, Error> {
+    let mut difference = Difference {
+        old: old.display().to_string(),
+        new: new.display().to_string(),
+        changes: Vec::new(),
+        packages: packages::compare(old, new)?,
+        files: Vec::new(),
+    };
+    let (one, other) = (systems(old)?, systems(new)?);
+    let mut names: Vec<&Option<String>> = one.iter().chain(&other).collect();
+    names.sort();
+    names.dedup();
+    for name in names {
+        let of = |folder: &Path, systems: &[Option<String>]| {
+            let there = systems.contains(name);
+            there.then(|| values(folder, name.as_deref())).transpose()
+        };
+        let (old_values, new_values) = (of(old, &one)?, of(new, &other)?);
+        difference.changes.extend(changes(
+            name.as_ref(),
+            &old_values.unwrap_or_default(),
+            &new_values.unwrap_or_default(),
+        ));
+    }
+    let (one, other) = (images(old, &one)?, images(new, &other)?);
+    for image in &other {
+        let before = one.iter().find(|before| before.file == image.file);
+        let changed = before.filter(|before| before.root_hash != image.root_hash);
+        if changed.is_some() {
+            let [old, new] = [old, new].map(|folder| folder.join(&image.file));
+            difference
+                .files
+                .extend(files::compare(&image.file, &old, &new)?);
+        }
+    }
+    Ok(difference)
+}
+
+/// Names and values of what there is one of.
+type Values = Vec<(String, String)>;
+
+fn changes(system: Option<&String>, old: &Values, new: &Values) -> Vec<Change> {
+    let value = |values: &Values, what: &str| {
+        let found = values.iter().find(|(name, _)| name == what);
+        found.map(|(_, value)| value.clone())
+    };
+    let gone = old.iter().filter(|(name, _)| value(new, name).is_none());
+    let all = new.iter().chain(gone).map(|(what, _)| Change {
+        system: system.cloned(),
+        what: what.clone(),
+        old: value(old, what),
+        new: value(new, what),
+    });
+    all.filter(|change| change.old != change.new).collect()
+}
+
+fn systems(folder: &Path) -> Result<Vec<Option<String>>, Error> {
+    let mut files = Files::Folder(folder.to_owned());
+    let names = crate::check::systems(&mut files);
+    for name in &names {
+        manifest(folder, name.as_deref())?;
+    }
+    Ok(names)
+}
+
+fn manifest(folder: &Path, system: Option<&str>) -> Result<Manifest, Error> {
+    let mut part = Part::open(&folder.join(esp::manifest_file(system)))?;
+    Ok(Manifest::from_json(&part.all(LIMIT)?)?)
+}
+
+/// The images of all systems, each once.
+fn images(folder: &Path, systems: &[Option<String>]) -> Result<Vec<Image>, Error> {
+    let mut images: Vec<Image> = Vec::new();
+    for system in systems {
+        for image in manifest(folder, system.as_deref())?.images {
+            if !images.iter().any(|known| known.file == image.file) {
+                images.push(image);
+            }
+        }
+    }
+    Ok(images)
+}
+
+fn values(folder: &Path, system: Option<&str>) -> Result<Values, Error> {
+    let manifest = manifest(folder, system)?;
+    let mut values = vec![
+        ("version".to_owned(), manifest.version.clone()),
+        ("kernel".to_owned(), manifest.kernel.clone()),
+    ];
+    for source in &manifest.sources {
+        values.push((
+            format!("made of {}", source.reference),
+            source.digest.clone(),
+        ));
+    }
+    for image in &manifest.images {
+        values.push((format!("{}, bytes", image.file), image.size.to_string()));
+        values.push((
+            format!("{}, root hash", image.file),
+            image.root_hash.clone(),
+        ));
+    }
+    let policy = match manifest.policy {
+        Some(_) => "what the images hold",
+        None => "anything",
+    };
+    values.push(("may be executed".to_owned(), policy.to_owned()));
+    let path = folder.join(out::uki(system));
+    if let Contents::Program(program) = inspect(&path)?.contents {
+        of_program(&mut values, &program);
+    }
+    let measured = measure(&path, None)?;
+    values.push(("PCR 4".to_owned(), measured.program.to_string()));
+    values.push(("PCR 11".to_owned(), measured.stub.to_string()));
+    Ok(values)
+}
+
+fn of_program(values: &mut Values, program: &Program) {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    values.push(("command line".to_owned(), text(&program.command_line)));
+    values.push(("os-release".to_owned(), text(&program.os_release)));
+    values.push(("SBAT".to_owned(), text(&program.sbat)));
+    for section in &program.sections {
+        let what = format!("UKI section {}, bytes", section.name);
+        values.push((what, section.size.to_string()));
+    }
+    for signature in &program.signatures {
+        for signer in &signature.signers {
+            let named = signer.certificate.as_ref();
+            if let Some(summary) = named.and_then(|named| named.certificate.as_ref()) {
+                let who = format!("{} {}", summary.subject, summary.sha256);
+                values.push(("UKI signed by".to_owned(), who));
+            }
+        }
+    }
+    if let Some(boot) = program.boot.as_ref().and_then(|boot| boot.as_object()) {
+        for (setting, value) in boot.iter().filter(|(name, _)| *name != "command_line") {
+            values.push((format!("boot setting {setting}"), value.to_string()));
+        }
+    }
+}
