@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use formats::efi_signature_list::{self, CERT_X509};
 use formats::pkcs7::{CertificateFields, read_certificate};
 use source::keys::CertificateSummary;
 
@@ -9,6 +10,9 @@ use crate::{Error, Part};
 
 /// Longest certificate file that is read, in bytes.
 const LIMIT: usize = 1 << 16;
+
+/// Longest file of signature lists, in bytes.
+const LISTS_LIMIT: usize = 1 << 20;
 
 /// One certificate.
 #[derive(Clone, Debug)]
@@ -30,6 +34,9 @@ pub struct Owner {
     pub kek: Option<Certificate>,
     /// May change KEK; likewise.
     pub pk: Option<Certificate>,
+    /// Certificates, DER, that the owner has enrolled beside these: an old key that is still trusted, or a
+    /// certificate of somebody else.
+    pub also: Vec<Vec<u8>>,
 }
 
 impl Certificate {
@@ -65,14 +72,28 @@ impl Certificate {
 }
 
 impl Owner {
-    /// The owner's keys folder: `db.crt`, `KEK.crt`, `PK.crt`. Private keys are not looked at.
+    /// The owner's keys folder: `db.crt`, `KEK.crt`, `PK.crt`, and what `db.esl` and `KEK.esl` list, where they
+    /// are there. Private keys are not looked at.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let open = |name: &str| Certificate::open(&folder.join(format!("{name}.crt")));
-        Ok(Self {
+        let mut owner = Self {
             db: open("db")?,
             kek: Some(open("KEK")?),
             pk: Some(open("PK")?),
-        })
+            also: Vec::new(),
+        };
+        for name in ["db.esl", "KEK.esl"] {
+            let path = folder.join(name);
+            if path.exists() {
+                let bytes = Part::open(&path)?.all(LISTS_LIMIT)?;
+                owner.also.extend(listed(&bytes)?);
+            }
+        }
+        owner.also.retain(|der| {
+            let own = [Some(&owner.db), owner.kek.as_ref(), owner.pk.as_ref()];
+            !own.into_iter().flatten().any(|own| own.der == *der)
+        });
+        Ok(owner)
     }
 
     /// A single certificate: the one in db that signs what boots.
@@ -81,6 +102,17 @@ impl Owner {
             db,
             kek: None,
             pk: None,
+            also: Vec::new(),
         }
     }
+}
+
+/// The certificates in a signature list.
+fn listed(bytes: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+    let lists = efi_signature_list::read(bytes)?;
+    let certificates = lists
+        .into_iter()
+        .filter(|list| list.signature_type == CERT_X509)
+        .flat_map(|list| list.signatures);
+    Ok(certificates.map(|entry| entry.data).collect())
 }
