@@ -22,7 +22,7 @@ pub enum KeyName {
 pub struct KeysRotate {
     /// The key to replace
     #[arg(value_name = "KEY", value_enum, ignore_case = true)]
-    pub name: KeyName,
+    pub key: KeyName,
     /// Second step: from now on the new key signs. Every machine must trust it by now
     #[arg(long, conflicts_with = "finish")]
     pub switch: bool,
@@ -46,7 +46,7 @@ pub struct KeysRotate {
     pub bits: String,
     /// Owner name in the new certificate; the key's name and the day are added
     #[arg(long, value_name = "TEXT", default_value = "sealboot owner")]
-    pub name_in_certificate: String,
+    pub name: String,
     /// Years until the new certificate expires
     #[arg(long, value_name = "YEARS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=50))]
     pub years: u32,

@@ -41,7 +41,7 @@ struct Update {
 /// Does the step that was asked for.
 pub fn verb(options: &KeysRotate, json: bool) -> anyhow::Result<()> {
     let folder = &options.folder.folder;
-    let role = role(options.name);
+    let role = role(options.key);
     let rotation = Rotation::new(folder, role);
     check(&rotation, folder, options)?;
     let done = match (options.switch, options.finish) {
@@ -150,7 +150,7 @@ fn begin(rotation: &Rotation<'_>, folder: &Path, options: &KeysRotate) -> anyhow
             &above,
             &RotateOptions {
                 rsa_bits: bits(&options.bits),
-                common_name: &options.name_in_certificate,
+                common_name: &options.name,
                 now,
                 validity_days: options.years * 365 + options.years / 4,
                 random: &random::<KEY_RANDOM_SIZE>()?,

@@ -83,7 +83,7 @@ const ROWS: &[Row] = &[
         &["keys/db.auth", "which is no time"]),
     ("rotating without the owner's GUID", |p| p.write("keys/owner.guid", "me"), "sealboot keys rotate db --no-passphrase", KEYS,
         &["keys/owner.guid holds \"me\"", "a GUID is needed"]),
-    ("rotating to a name that is too long", nothing, "sealboot keys rotate db --no-passphrase --name-in-certificate 12345678901234567890123456789012345678901234567890", USAGE,
+    ("rotating to a name that is too long", nothing, "sealboot keys rotate db --no-passphrase --name 12345678901234567890123456789012345678901234567890", USAGE,
         &["the common name", "1 to 49 characters"]),
     ("revoking what is not there", nothing, "sealboot keys revoke absent.efi", MISSING,
         &["absent.efi cannot be revoked", "No such file"]),
@@ -107,8 +107,8 @@ const ROWS: &[Row] = &[
         &["keys/dbx.esl cannot be used"]),
     ("applying what is not there", nothing, "sealboot keys apply absent.auth", MISSING,
         &["absent.auth cannot be applied", "No such file"]),
-    ("applying what is none", nothing, "sealboot keys apply keys/db.esl", REFUSED,
-        &["keys/db.esl cannot be applied", "signed EFI variable"]),
+    ("applying what is none", |p| p.write("zeros.auth", [0; 64]), "sealboot keys apply zeros.auth", REFUSED,
+        &["zeros.auth cannot be applied", "signed EFI variable"]),
     ("applying what was changed", |p| { let end = fs::metadata(p.path("keys/db.auth")).unwrap().len() - 1; alter(p, "keys/db.auth", end); }, "sealboot keys apply keys/db.auth", REFUSED,
         &["its signature holds for none of PK, KEK, db and dbx"]),
     ("applying an empty PK by accident", nothing, "sealboot keys apply keys/PK-empty.auth", USAGE,
@@ -131,10 +131,10 @@ fn fresh(place: &Place) {
     place.sealboot(&words).check("fresh", 0, &[]);
 }
 
-/// The month of a signed variable's time becomes 13.
+/// A signed variable's time becomes 2026-13-01, midnight.
 fn alter_month(place: &Place, name: &str) {
     let mut bytes = fs::read(place.path(name)).unwrap();
-    bytes[2] = 13;
+    bytes[..7].copy_from_slice(&[0xea, 0x07, 13, 1, 0, 0, 0]);
     place.write(name, bytes);
 }
 
