@@ -170,7 +170,7 @@ fn updates_of_a_rotation_are_those_of_efitools() {
         };
         rotation.begin(&owner.signer(above), &options).unwrap();
 
-        // The list of the new certificate, and after it that of the old one, each as efitools makes it.
+        // The list of the old certificate, and after it that of the new one, each as efitools makes it.
         let list = |certificate: &str| {
             let theirs = owner.file("theirs.esl", b"");
             let mut command = Command::new("cert-to-efi-sig-list");
@@ -180,7 +180,7 @@ fn updates_of_a_rotation_are_those_of_efitools() {
             fs::read(&theirs).unwrap()
         };
         let new = list(&format!("{role}.next/{role}.crt"));
-        let both = [new.clone(), list(&format!("{role}.crt"))].concat();
+        let both = [list(&format!("{role}.crt")), new.clone()].concat();
         assert_eq!(both, owner.read(&format!("{role}.next/{role}.esl")));
         for (file, list, append) in [
             (format!("{role}-append.auth"), new, &["-a"][..]),
@@ -202,8 +202,8 @@ fn updates_of_a_rotation_are_those_of_efitools() {
         let whole = owner.path(&format!("{role}.next/{role}.esl"));
         tests::stdout("efitools", command.arg(whole).arg(&base));
         for (number, file) in [
-            (0, format!("{role}.next/{role}.cer")),
-            (1, format!("{role}.cer")),
+            (1, format!("{role}.next/{role}.cer")),
+            (0, format!("{role}.cer")),
         ] {
             let der = base.with_file_name(format!("certificate-{number}.der"));
             assert_eq!(fs::read(der).unwrap(), owner.read(&file));

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use formats::efivars::DB;
+use sha2::{Digest, Sha256};
+
 use crate::machine::{Seen, boot_with};
 use crate::refusals::INIT;
 use crate::release::{self, Release, scratch, sealboot, succeed};
@@ -60,16 +63,20 @@ fn rotated() -> &'static Rotated {
         let variables = folder.join("variables.fd");
 
         refused(&new, &variables);
-        let job = job(
-            "rotate-append",
-            &[("append.auth", &append)],
-            "apply append.auth\n",
+        let script = format!(
+            "apply append.auth\nbusybox tail -c +5 /sys/firmware/efi/efivars/{} | busybox sha256sum\n",
+            DB.file_name()
         );
+        let job = job("rotate-append", &[("append.auth", &append)], &script);
         let seen = starts(old, &variables, Some(&job));
         seen.must(
             said(&seen, "append.auth: db added to"),
             "db was not added to",
         );
+        // Byte for byte what the keys folder says, so that PCR 7 can be told from it.
+        let list = Sha256::digest(fs::read(keys.join("db.esl")).unwrap());
+        let list: String = list.iter().map(|byte| format!("{byte:02x}")).collect();
+        seen.must(said(&seen, &format!("{list}  -")), "db is not db.esl");
         Rotated {
             keys,
             new,

@@ -102,7 +102,7 @@ fn a_db_key_goes_through_both_to_the_new_one() {
         "db.next/db.auth",
         replace,
         "KEK.crt",
-        &[next, "db.crt"],
+        &["db.crt", next],
     );
     times.extend([one.time, both.time]);
     place.sealboot(&["build"]).check("old key", 0, &[]);
@@ -169,7 +169,7 @@ fn a_new_kek_signs_db_and_dbx_anew() {
         "KEK.auth",
         replace,
         "PK.crt",
-        &["KEK.crt", "KEK.old/KEK.crt"],
+        &["KEK.old/KEK.crt", "KEK.crt"],
     );
     let db = update(
         &place,

@@ -166,7 +166,9 @@ impl<'a> Rotation<'a> {
             }
             false => {
                 let alone = write(std::slice::from_ref(&own));
-                let both = write(&[vec![own], lists].concat());
+                // In the order that an append leaves behind: whichever update a machine got, its variable has
+                // the same bytes, and its TPM the same PCR 7.
+                let both = write(&[lists, vec![own]].concat());
                 let append = format!("{name}-append");
                 auth(&append, &role.variable, Change::Append, above, &alone)?;
                 auth(name, &role.variable, Change::Replace, above, &both)?;
