@@ -28,6 +28,7 @@ impl Owner {
             validity_days: 3650,
             random: &[0x5a; RANDOM_SIZE],
             passphrase,
+            others: &[],
         };
         let scratch = tempfile::tempdir().unwrap();
         let keys = create(&options).unwrap();

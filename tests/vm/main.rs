@@ -4,6 +4,7 @@
 mod artefacts;
 mod boots;
 mod init;
+mod keys;
 mod live;
 mod machine;
 mod places;

@@ -143,7 +143,7 @@ pub fn build(name: &str, config: &str) -> Release {
     build_with(name, config, &keys)
 }
 
-fn build_with(name: &str, config: &str, keys: &Path) -> Release {
+pub fn build_with(name: &str, config: &str, keys: &Path) -> Release {
     let folder = scratch(name);
     fs::write(folder.join("sealboot.toml"), config).unwrap();
     let mut build = sealboot();

@@ -1,8 +1,9 @@
-//! The project's own chores: `cargo xtask demo | screenshot | test | check | tools | bench`.
+//! The project's own chores: `cargo xtask demo | screenshot | test | check | fuzz | tools | bench`.
 
 mod bench;
 mod check;
 mod demo;
+mod fuzz;
 mod process;
 mod suite;
 mod tools;
@@ -30,6 +31,8 @@ enum Chore {
     },
     /// The house rules that a program can check: layering, unsafe code, file lengths
     Check,
+    /// Fuzz the readers of untrusted bytes
+    Fuzz(fuzz::Options),
     /// Install the reference tools that the tests compare with
     Tools,
     /// Measure the command, side by side with what others use for the same
@@ -42,6 +45,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Screenshot => demo::screenshot(),
         Chore::Test { filter } => suite::run(filter.as_deref()),
         Chore::Check => check::run(),
+        Chore::Fuzz(options) => fuzz::run(&options),
         Chore::Tools => tools::install(tools::TEST),
         Chore::Bench(options) => bench::run(&options),
     }

@@ -11,6 +11,9 @@ use crate::{Error, Part};
 /// Longest certificate file that is read, in bytes.
 const LIMIT: usize = 1 << 16;
 
+/// Longest file of signature lists, in bytes.
+const LISTS_LIMIT: usize = 1 << 20;
+
 /// One certificate.
 #[derive(Clone, Debug)]
 pub struct Certificate {
@@ -33,6 +36,9 @@ pub struct Owner {
     pub pk: Option<Certificate>,
     /// What firmware refuses whoever signed it; `None` when that is not known.
     pub dbx: Option<Revoked>,
+    /// Certificates, DER, that the owner has enrolled beside these: an old key that is still trusted, or a
+    /// certificate of somebody else.
+    pub also: Vec<Vec<u8>>,
 }
 
 /// What a dbx holds that is looked at here: more is in those of Microsoft's, for programs of others.
@@ -102,15 +108,29 @@ impl Certificate {
 }
 
 impl Owner {
-    /// The owner's keys folder: `db.crt`, `KEK.crt`, `PK.crt`. Private keys are not looked at.
+    /// The owner's keys folder: `db.crt`, `KEK.crt`, `PK.crt`, and what `db.esl` and `KEK.esl` list, where they
+    /// are there. Private keys are not looked at.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let open = |name: &str| Certificate::open(&folder.join(format!("{name}.crt")));
-        Ok(Self {
+        let mut owner = Self {
             db: open("db")?,
             kek: Some(open("KEK")?),
             pk: Some(open("PK")?),
             dbx: None,
-        })
+            also: Vec::new(),
+        };
+        for name in ["db.esl", "KEK.esl"] {
+            let path = folder.join(name);
+            if path.exists() {
+                let bytes = Part::open(&path)?.all(LISTS_LIMIT)?;
+                owner.also.extend(listed(&bytes)?);
+            }
+        }
+        owner.also.retain(|der| {
+            let own = [Some(&owner.db), owner.kek.as_ref(), owner.pk.as_ref()];
+            !own.into_iter().flatten().any(|own| own.der == *der)
+        });
+        Ok(owner)
     }
 
     /// A single certificate: the one in db that signs what boots.
@@ -120,6 +140,17 @@ impl Owner {
             kek: None,
             pk: None,
             dbx: None,
+            also: Vec::new(),
         }
     }
+}
+
+/// The certificates in a signature list.
+fn listed(bytes: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+    let lists = efi_signature_list::read(bytes)?;
+    let certificates = lists
+        .into_iter()
+        .filter(|list| list.signature_type == CERT_X509)
+        .flat_map(|list| list.signatures);
+    Ok(certificates.map(|entry| entry.data).collect())
 }

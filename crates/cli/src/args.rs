@@ -2,6 +2,7 @@
 
 mod artefact;
 mod keep;
+mod keys;
 mod oci;
 mod run;
 mod write;
@@ -17,6 +18,7 @@ pub use artefact::{
     UkiBuild, UkiVerb,
 };
 pub use keep::Keep;
+pub use keys::{KeyName, KeysApply, KeysRevoke, KeysRotate};
 pub use oci::{OciBuild, OciCopy, OciPush, OciVerb};
 pub use run::{Bus, Forward, Network, Run, Tamper};
 pub use write::Write;
@@ -102,6 +104,14 @@ pub enum KeysVerb {
     Show(KeysFolder),
     /// Prove that the keys still sign, and that what belongs to them is whole: of a backup, too
     Check(KeysCheck),
+    /// Replace a key by a new one, in three steps, with the updates that machines need
+    #[command(after_long_help = keys::ROTATE_HELP)]
+    Rotate(KeysRotate),
+    /// Make an update of dbx, after which machines start no more what is named
+    #[command(after_long_help = keys::REVOKE_HELP)]
+    Revoke(KeysRevoke),
+    /// On the machine: hand signed variables (.auth files) to its firmware, and look what came of it
+    Apply(KeysApply),
 }
 
 /// Where the keys are.
@@ -169,6 +179,19 @@ pub struct KeysCreate {
     /// Years until the certificates expire
     #[arg(long, value_name = "YEARS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=50))]
     pub years: u32,
+    /// Trust option ROMs of cards, too: Microsoft's certificate for them, a file, or "machine" for the
+    /// one in this machine's db
+    #[arg(long, value_name = "FILE")]
+    pub with_option_rom_ca: Vec<PathBuf>,
+    /// Trust what Microsoft signs for others, too: boot loaders, and option ROMs made before 2024
+    #[arg(long, value_name = "FILE")]
+    pub with_microsoft_uefi_ca: Vec<PathBuf>,
+    /// Trust Windows, too
+    #[arg(long, value_name = "FILE")]
+    pub with_windows_ca: Vec<PathBuf>,
+    /// Where efivarfs is, for "machine"
+    #[arg(long, value_name = "DIR", default_value = linux::efivars::FOLDER)]
+    pub efivars: PathBuf,
 }
 
 /// `sealboot keys check`

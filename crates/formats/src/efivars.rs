@@ -25,6 +25,8 @@ pub const BOOTSERVICE_ACCESS: u32 = 0x02;
 pub const RUNTIME_ACCESS: u32 = 0x04;
 /// Attribute: writes are signed, see [`crate::efi_signature_list::Auth`].
 pub const TIME_BASED_AUTHENTICATED_WRITE_ACCESS: u32 = 0x20;
+/// Attribute of a write: the value is added to what is there. It is never one of what is stored.
+pub const APPEND_WRITE: u32 = 0x40;
 
 const NV_BS: u32 = NON_VOLATILE | BOOTSERVICE_ACCESS;
 const BS_RT: u32 = BOOTSERVICE_ACCESS | RUNTIME_ACCESS;

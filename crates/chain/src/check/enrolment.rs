@@ -106,13 +106,15 @@ fn signed(context: &mut Context<'_, '_>, path: &str, bytes: &[u8], row: &Row) {
         context.report.not_checked(path, AUTH, UNKNOWN);
         return;
     };
-    let problem = || -> Result<Option<String>, Error> {
+    let mut others = 0;
+    let mut problem = || -> Result<Option<String>, Error> {
         let auth = efi_signature_list::read_auth(bytes)?;
         let lists = efi_signature_list::read(&auth.data)?;
         let enrols: Vec<_> = lists.iter().flat_map(|l| l.signatures.iter()).collect();
-        let only_own = enrols.len() == 1
+        let only_own = enrols.iter().any(|s| s.data == own.der)
             && lists.iter().all(|l| l.signature_type == CERT_X509)
-            && enrols.iter().all(|s| s.data == own.der);
+            && (enrols.iter()).all(|s| s.data == own.der || owner.also.contains(&s.data));
+        others = enrols.len().saturating_sub(1);
         if !only_own {
             return Ok(Some("it enrols something else".to_owned()));
         }
@@ -126,12 +128,20 @@ fn signed(context: &mut Context<'_, '_>, path: &str, bytes: &[u8], row: &Row) {
         Ok(verified.err().map(|error| error.to_string()))
     };
     match problem() {
-        Ok(None) => context.report.ok(path, AUTH, ""),
+        Ok(None) => context.report.ok(path, AUTH, more(others)),
         Ok(Some(what)) => context.report.failed(path, AUTH, Break::of(path, what)),
         Err(error) => {
             let found = Break::of(path, error.to_string());
             context.report.failed(path, AUTH, found);
         }
+    }
+}
+
+/// What is enrolled beside the certificate: an old key's, or that of somebody else.
+fn more(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        others => format!("and {others} more that the keys folder lists"),
     }
 }
 

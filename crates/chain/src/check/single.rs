@@ -216,9 +216,10 @@ fn list(context: &mut Context<'_, '_>, part: &mut Part<'_>) {
         list.signatures.iter().map(move |s| (is_certificate, s))
     });
     let entries: Vec<_> = entries.collect();
-    let foreign = entries
-        .iter()
-        .position(|(is_certificate, s)| !is_certificate || role(context, &s.data).is_none());
+    let also = &context.owner.also;
+    let foreign = entries.iter().position(|(is_certificate, s)| {
+        !is_certificate || (role(context, &s.data).is_none() && !also.contains(&s.data))
+    });
     match foreign {
         None => {
             let detail = format!("{} certificates", entries.len());

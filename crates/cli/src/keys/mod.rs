@@ -1,8 +1,12 @@
 //! `sealboot keys …`, and opening the owner's keys for the verbs that sign.
 
+mod apply;
 mod check;
 mod memory;
+mod others;
 mod passphrase;
+mod revoke;
+mod rotate;
 mod show;
 
 use std::io;
@@ -32,6 +36,9 @@ pub fn verb(verb: &KeysVerb, json: bool) -> anyhow::Result<()> {
         KeysVerb::Create(options) => create(options, json),
         KeysVerb::Show(folder) => show::verb(&folder.folder, json),
         KeysVerb::Check(options) => check::verb(options, json),
+        KeysVerb::Rotate(options) => rotate::verb(options, json),
+        KeysVerb::Revoke(options) => revoke::verb(options, json),
+        KeysVerb::Apply(options) => apply::verb(options, json),
     }
 }
 
@@ -48,6 +55,7 @@ fn create(options: &KeysCreate, json: bool) -> anyhow::Result<()> {
             .code(Code::Usage)?,
         None => Guid::from_random_bytes(random::<16>()?),
     };
+    let others = others::chosen(options)?;
     // Nobody should think of a passphrase for what cannot be made.
     let now = clock::now()?;
     KeySet::check_folder(folder).map_err(not_written)?;
@@ -57,17 +65,14 @@ fn create(options: &KeysCreate, json: bool) -> anyhow::Result<()> {
         false => Some(passphrase::choose(&options.passphrase)?),
     };
     let set = keys::create(&KeySetOptions {
-        rsa_bits: match options.bits.as_str() {
-            "3072" => RsaBits::Rsa3072,
-            "4096" => RsaBits::Rsa4096,
-            _ => RsaBits::Rsa2048,
-        },
+        rsa_bits: bits(&options.bits),
         owner,
         common_name: &options.name,
         not_before: now,
         validity_days: options.years * 365 + options.years / 4,
         random: &random::<RANDOM_SIZE>()?,
         passphrase: passphrase.as_ref().map(|text| text.as_bytes()),
+        others: &others::lists(&others),
     })
     .code(Code::Usage)?;
     set.write(folder).map_err(not_written)?;
@@ -82,8 +87,22 @@ fn create(options: &KeysCreate, json: bool) -> anyhow::Result<()> {
              Keep a copy where no network reaches it.\n",
             folder.display()
         ))?;
+        for other in &others {
+            let (name, lets_in) = (other.authority.name, other.authority.lets_in);
+            output::print(&format!(
+                "\ndb also trusts {name}.\nThat lets in {lets_in}.\n"
+            ))?;
+        }
     }
     Ok(())
+}
+
+fn bits(text: &str) -> RsaBits {
+    match text {
+        "3072" => RsaBits::Rsa3072,
+        "4096" => RsaBits::Rsa4096,
+        _ => RsaBits::Rsa2048,
+    }
 }
 
 fn not_written(error: WriteError) -> anyhow::Error {

@@ -18,7 +18,7 @@ const ROLES: [(&str, &str); 3] = [
 
 #[derive(Serialize)]
 struct Row {
-    name: &'static str,
+    name: String,
     purpose: &'static str,
     #[serde(flatten)]
     certificate: CertificateSummary,
@@ -26,8 +26,7 @@ struct Row {
 
 /// Prints a table, or JSON.
 pub fn verb(folder: &Path, json: bool) -> anyhow::Result<()> {
-    let row = |(name, purpose)| {
-        let file = format!("{name}.cer");
+    let row = |name: String, purpose, file: String| -> anyhow::Result<Row> {
         let der = super::public(folder, &file)?;
         let certificate = CertificateSummary::read(&der)
             .with_context(|| {
@@ -43,7 +42,20 @@ pub fn verb(folder: &Path, json: bool) -> anyhow::Result<()> {
             certificate,
         })
     };
-    let rows: Vec<Row> = ROLES.into_iter().map(row).collect::<anyhow::Result<_>>()?;
+    let mut rows = Vec::new();
+    for (name, purpose) in ROLES {
+        rows.push(row(name.to_owned(), purpose, format!("{name}.cer"))?);
+        // While it is replaced there are two of it.
+        for (which, purpose) in [
+            ("next", "new: signs after 'keys rotate --switch'"),
+            ("old", "old: put aside by 'keys rotate --finish'"),
+        ] {
+            let file = format!("{name}.{which}/{name}.cer");
+            if folder.join(&file).exists() {
+                rows.push(row(format!("{name}.{which}"), purpose, file)?);
+            }
+        }
+    }
     if json {
         return output::print_json(&rows);
     }

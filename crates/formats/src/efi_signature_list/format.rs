@@ -8,6 +8,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub const CERT_X509: Guid = guid!("a5c059a1-94e4-4aa7-87b5-ab155c2bf072");
 /// `EFI_CERT_SHA256_GUID`: the data is a hash.
 pub const CERT_SHA256: Guid = guid!("c1c41626-504c-4092-aca9-41f936934328");
+/// `EFI_CERT_X509_SHA256_GUID`: the data is the SHA-256 of a certificate's TBSCertificate, then the time
+/// from which on it counts as revoked, an EFI_TIME; zeros are: always (section 32.4.1).
+pub const CERT_X509_SHA256: Guid = guid!("3bd2a492-96c0-4079-b420-fcf98ef103ed");
 /// `EFI_CERT_TYPE_PKCS7_GUID`: how a variable is signed.
 pub(super) const CERT_TYPE_PKCS7: Guid = guid!("4aafd29d-68df-49ee-8aa9-347d375665a7");
 

@@ -11,19 +11,19 @@ mod time;
 mod writer;
 
 pub use auth::{Auth, assemble, read_auth, to_be_signed};
-pub use format::{CERT_SHA256, CERT_X509};
+pub use format::{CERT_SHA256, CERT_X509, CERT_X509_SHA256};
 pub use reader::{Error, read};
 pub use time::Timestamp;
-pub use writer::{sha256_list, write, x509_list};
+pub use writer::{sha256_list, write, x509_list, x509_sha256_list};
 
 use uguid::Guid;
 
 /// One list: signatures of one type and size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignatureList {
-    /// [`CERT_X509`], [`CERT_SHA256`] or another type.
+    /// [`CERT_X509`], [`CERT_SHA256`], [`CERT_X509_SHA256`] or another type.
     pub signature_type: Guid,
-    /// Header of this type; empty for both types above.
+    /// Header of this type; empty for the types above.
     pub header: Vec<u8>,
     /// The signatures; all data have the same length.
     pub signatures: Vec<Signature>,
@@ -34,7 +34,8 @@ pub struct SignatureList {
 pub struct Signature {
     /// Who added it.
     pub owner: Guid,
-    /// X.509: the certificate, DER. SHA-256: the hash, 32 bytes.
+    /// X.509: the certificate, DER. SHA-256: the hash, 32 bytes. SHA-256 of
+    /// a certificate: the hash and a time, 48 bytes.
     pub data: Vec<u8>,
 }
 

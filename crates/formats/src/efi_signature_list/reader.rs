@@ -3,7 +3,7 @@
 use uguid::Guid;
 use zerocopy::FromBytes;
 
-use super::format::{CERT_SHA256, GUID_SIZE, ListHeader};
+use super::format::{CERT_SHA256, CERT_X509_SHA256, GUID_SIZE, ListHeader};
 use super::{Signature, SignatureList};
 
 /// Why bytes are not taken. Offsets and sizes are in bytes.
@@ -82,7 +82,11 @@ fn read_list<'a>(header: &ListHeader, bytes: &'a [u8]) -> Option<(SignatureList,
     let size = header.signature_size.get() as usize;
     let signature_type = Guid::from_bytes(header.signature_type);
     let too_small = size <= GUID_SIZE;
-    let wrong_hash = signature_type == CERT_SHA256 && size != GUID_SIZE + 32;
+    let wrong_hash = match signature_type {
+        CERT_SHA256 => size != GUID_SIZE + 32,
+        CERT_X509_SHA256 => size != GUID_SIZE + 32 + 16,
+        _ => false,
+    };
     if too_small || wrong_hash || body.len() % size != 0 {
         return None;
     }

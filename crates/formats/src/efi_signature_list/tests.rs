@@ -10,9 +10,10 @@ fn lists_are_read_as_written() {
     let lists = [
         x509_list(OWNER, b"certificate"),
         sha256_list(OWNER, &[[1; 32], [2; 32]]),
+        x509_sha256_list(OWNER, &[3; 32], Timestamp::default()),
     ];
     let bytes = write(&lists);
-    assert_eq!(bytes.len(), 28 + 16 + 11 + 28 + 2 * 48);
+    assert_eq!(bytes.len(), 28 + 16 + 11 + 28 + 2 * 48 + 28 + 16 + 48);
     assert_eq!(read(&bytes).unwrap(), lists);
     assert_eq!(read(&[]).unwrap(), []);
 }
@@ -38,6 +39,9 @@ fn impossible_sizes_are_refused() {
     for length in 1..whole.len() {
         assert!(read(&whole[..length]).is_err(), "{length}");
     }
+    let mut other_type = whole.clone();
+    other_type[..16].copy_from_slice(&CERT_X509_SHA256.to_bytes());
+    assert!(matches!(read(&other_type), Err(Error::Sizes { .. })));
     for (offset, byte) in [(16, 0), (16, 200), (20, 1), (24, 0), (24, 16), (24, 24)] {
         let mut broken = whole.clone();
         broken[offset] = byte;
@@ -62,8 +66,26 @@ fn times_follow_the_calendar() {
         let time = Timestamp::from_unix(seconds).unwrap();
         assert_eq!(time.to_string(), expected);
         assert_eq!(Timestamp::from_bytes(time.to_bytes()), time);
+        assert_eq!(time.to_unix(), Some(seconds));
     }
     assert_eq!(Timestamp::from_unix(253_402_300_800), None);
+    let time = Timestamp::from_unix(951_782_400).unwrap();
+    for wrong in [
+        Timestamp { year: 1969, ..time },
+        Timestamp {
+            year: 10_000,
+            ..time
+        },
+        Timestamp { month: 0, ..time },
+        Timestamp { month: 13, ..time },
+        Timestamp { day: 0, ..time },
+        Timestamp { day: 30, ..time },
+        Timestamp { hour: 24, ..time },
+        Timestamp { minute: 60, ..time },
+        Timestamp { second: 60, ..time },
+    ] {
+        assert_eq!(wrong.to_unix(), None, "{wrong}");
+    }
 }
 
 #[test]

@@ -57,6 +57,27 @@ impl Timestamp {
         })
     }
 
+    /// Seconds since 1970-01-01; `None` before it, and for what is no time.
+    pub fn to_unix(self) -> Option<u64> {
+        let february = if is_leap(self.year) { 29 } else { 28 };
+        let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        let month = usize::from(self.month.checked_sub(1)?);
+        let whole_months = lengths.get(..month)?;
+        let length = *lengths.get(month)?;
+        let in_range = (1970..=9999).contains(&self.year)
+            && (1..=length).contains(&u64::from(self.day))
+            && self.hour < 24
+            && self.minute < 60
+            && self.second < 60;
+        if !in_range {
+            return None;
+        }
+        let years = (1970..self.year).map(|year| if is_leap(year) { 366 } else { 365 });
+        let days = years.sum::<u64>() + whole_months.iter().sum::<u64>() + u64::from(self.day) - 1;
+        let [hour, minute, second] = [self.hour, self.minute, self.second].map(u64::from);
+        Some(days * 86_400 + hour * 3600 + minute * 60 + second)
+    }
+
     /// The 16 bytes of EFI_TIME.
     pub fn to_bytes(self) -> [u8; 16] {
         let [low, high] = self.year.to_le_bytes();

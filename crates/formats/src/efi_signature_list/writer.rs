@@ -4,8 +4,8 @@ use uguid::Guid;
 use zerocopy::IntoBytes;
 use zerocopy::byteorder::little_endian::U32;
 
-use super::format::{CERT_SHA256, CERT_X509, GUID_SIZE, ListHeader};
-use super::{Signature, SignatureList};
+use super::format::{CERT_SHA256, CERT_X509, CERT_X509_SHA256, GUID_SIZE, ListHeader};
+use super::{Signature, SignatureList, Timestamp};
 
 /// A list of one certificate. Certificates differ in size, so each has a list of its own.
 pub fn x509_list(owner: Guid, certificate: &[u8]) -> SignatureList {
@@ -29,6 +29,19 @@ pub fn sha256_list(owner: Guid, hashes: &[[u8; 32]]) -> SignatureList {
         signature_type: CERT_SHA256,
         header: Vec::new(),
         signatures: hashes.iter().map(signature).collect(),
+    }
+}
+
+/// A list of one certificate by the SHA-256 of its TBSCertificate, revoked from `time` on: what dbx may hold
+/// in place of the certificate.
+pub fn x509_sha256_list(owner: Guid, hash: &[u8; 32], time: Timestamp) -> SignatureList {
+    SignatureList {
+        signature_type: CERT_X509_SHA256,
+        header: Vec::new(),
+        signatures: vec![Signature {
+            owner,
+            data: [&hash[..], &time.to_bytes()].concat(),
+        }],
     }
 }
 

@@ -139,9 +139,16 @@ pub fn lay_out<'a>(
         return Err(EditError::NoRoomForHeaders { room, needed });
     }
 
+    let head = image.get(..headers_size as usize).ok_or(Error::Truncated {
+        what: "headers".to_owned(),
+        offset: 0,
+        size: headers_size,
+        file_size: image.len() as u64,
+    })?;
+
     // 2. Existing sections, in the order of their contents.
     let mut out = Layout {
-        head: image.get(..headers_size as usize).unwrap_or(image).to_vec(),
+        head: head.to_vec(),
         headers: pe.headers.clone(),
         pieces: Vec::new(),
         size: headers_size,

@@ -19,11 +19,10 @@ pub struct Section<'a> {
 }
 
 impl Section<'_> {
-    /// Its name without padding.
+    /// Its name up to the first NUL, as the stub reads it.
     pub fn name(&self) -> String {
-        String::from_utf8_lossy(&self.name)
-            .trim_end_matches('\0')
-            .to_owned()
+        let name = self.name.split(|byte| *byte == 0).next();
+        String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
     }
 }
 

@@ -30,6 +30,16 @@ fn sections_are_found_by_name() {
 }
 
 #[test]
+fn a_name_ends_where_it_ends_for_the_stub() {
+    let mut bytes = uki();
+    let at = bytes.windows(6).position(|name| name == b".linux");
+    // The eighth byte: the seventh ends the name.
+    bytes[at.unwrap() + 7] = b'x';
+    let uki = Uki::parse(&bytes).unwrap();
+    assert_eq!(uki.content(".linux"), Some(b"MZ\0\x01".as_slice()));
+}
+
+#[test]
 fn the_dump_shows_sections_and_texts() {
     let expected = "\
 name       offset    address       size  sha256

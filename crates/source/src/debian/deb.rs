@@ -5,7 +5,7 @@
 
 use super::deb822::{self, Stanza};
 use crate::fetch::{CachedFile, Digest};
-use crate::layer::Layer;
+use crate::layer::{Layer, XZ_MEMORY};
 use crate::section::Section;
 use formats::ar;
 use std::fs::File;
@@ -19,10 +19,7 @@ const MOST_MEMBERS: usize = 16;
 /// The most that `./control` may take, in bytes.
 const MOST_CONTROL: u64 = 1 << 20;
 
-/// The most memory that the data may ask of the decompressor, in bytes; `xz -9` asks for 65 MiB.
-const MOST_MEMORY: u64 = 256 << 20;
-
-/// The same for zstd, as the logarithm of its window in bytes.
+/// The most memory that data may ask of zstd's decompressor, as the logarithm of its window in bytes.
 const MOST_WINDOW_LOG: u32 = 27;
 
 /// A package file.
@@ -304,12 +301,12 @@ pub(crate) fn xz<R: BufRead>(input: R, size: u64) -> io::Result<Xz<R>> {
         cores.min(MOST_THREADS)
     };
     let stream = if threads == 1 {
-        liblzma::stream::Stream::new_stream_decoder(MOST_MEMORY, 0)?
+        liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, 0)?
     } else {
         liblzma::stream::MtStreamBuilder::new()
             .threads(threads as u32)
             .memlimit_threading(MOST_THREAD_MEMORY)
-            .memlimit_stop(MOST_MEMORY)
+            .memlimit_stop(XZ_MEMORY)
             .decoder()?
     };
     Ok(Xz(liblzma::bufread::XzDecoder::new_stream(input, stream)))

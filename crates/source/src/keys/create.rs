@@ -1,35 +1,18 @@
 //! New keys: PK, KEK and db, their certificates, and the signed variables that enrol them.
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::KeyPair as _;
-use formats::efi_signature_list::{Timestamp, assemble, to_be_signed, write, x509_list};
-use formats::efivars::{DB, KEK, PK, Variable};
+use formats::efi_signature_list::{SignatureList, Timestamp, write, x509_list};
+use formats::efivars::{DB, PK};
 use formats::pkcs7;
-use pkcs8::pkcs5::{pbes2, scrypt};
-use pkcs8::{LineEnding, PrivateKeyInfoRef, SecretDocument};
 use uguid::Guid;
 use zeroize::Zeroizing;
 
-use super::certificate::{self, Contents};
-use super::file_signer::{FileSigner, rsa_sign};
+use super::new_key::{self, KEY_RANDOM_SIZE, NewKey, RsaBits};
+use super::role::ROLES;
+use super::variable::{Change, sign_variable};
 use super::{SignError, Signer};
 
-/// Random bytes that [`create`] needs: for each key 16 of a serial number, 16 of a salt and 16 of
-/// an initialisation vector.
-pub const RANDOM_SIZE: usize = 3 * 3 * 16;
-
-/// Size of the RSA keys, in bits. 2048 is what every firmware takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RsaBits {
-    /// 2048.
-    #[default]
-    Rsa2048,
-    /// 3072.
-    Rsa3072,
-    /// 4096.
-    Rsa4096,
-}
+/// Random bytes that [`create`] needs.
+pub const RANDOM_SIZE: usize = 3 * KEY_RANDOM_SIZE;
 
 /// What [`create`] is to make.
 #[derive(Clone, Copy)]
@@ -48,6 +31,8 @@ pub struct KeySetOptions<'a> {
     pub random: &'a [u8; RANDOM_SIZE],
     /// Encrypts the private keys.
     pub passphrase: Option<&'a [u8]>,
+    /// What else is to be in db, after the owner's certificate.
+    pub others: &'a [SignatureList],
 }
 
 /// All files of a set of keys.
@@ -66,14 +51,31 @@ pub struct KeyFile {
     pub private: bool,
 }
 
+impl KeyFile {
+    pub(super) fn public(stem: &str, extension: &str, content: &[u8]) -> Self {
+        Self {
+            name: format!("{stem}.{extension}"),
+            content: Zeroizing::new(content.to_vec()),
+            private: false,
+        }
+    }
+
+    pub(super) fn private(stem: &str, extension: &str, content: &[u8]) -> Self {
+        Self {
+            private: true,
+            ..Self::public(stem, extension, content)
+        }
+    }
+}
+
 /// Why keys could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     /// No usable common name.
     #[error(
-        "creating keys: the common name {0:?} cannot be used; 1 to 60 characters without control characters are needed"
+        "creating keys: the common name {0:?} cannot be used; 1 to {1} characters without control characters are needed"
     )]
-    CommonName(String),
+    CommonName(String, usize),
     /// Times that certificates cannot express.
     #[error(
         "creating keys: {days} days from {not_before} seconds after 1970 is no time that a certificate can hold; 1 day or more, up to the year 9999, is needed"
@@ -101,168 +103,87 @@ pub enum CreateError {
     Sign(#[from] SignError),
 }
 
-/// The three keys: variable, which of them signs its change (index into this table), and whether
-/// its certificate is an authority.
-const ROLES: [(Variable, usize, bool); 3] = [(PK, 0, true), (KEK, 0, true), (DB, 1, false)];
-
 /// Makes the keys, in memory only.
 pub fn create(options: &KeySetOptions<'_>) -> Result<KeySet, CreateError> {
     let (time, not_after) = check(options)?;
     let mut signers = Vec::new();
     let mut files = Vec::new();
-    for (index, (variable, _, authority)) in ROLES.into_iter().enumerate() {
-        let name = variable.name;
-        let random = |n: usize| {
-            let start = (index * 3 + n) * 16;
-            let mut bytes = [0; 16];
-            bytes.copy_from_slice(&options.random[start..start + 16]);
-            bytes
-        };
-        let key = generate(options.rsa_bits)?;
-        let public_key = public_key(&key)?;
-        let certificate = self_sign(
-            &key,
-            &Contents {
-                common_name: &format!("{} {name}", options.common_name),
-                serial: random(0),
-                not_before: options.not_before,
-                not_after,
-                public_key: &public_key,
-                authority,
-            },
-        )?;
-        let pem = private_pem(&key, options.passphrase, random(1), random(2))?;
-        files.push(file(name, "key", pem.as_bytes(), true));
-        files.push(file(
+    for (index, role) in ROLES.iter().enumerate() {
+        let name = role.variable.name;
+        let made = new_key::make(&NewKey {
             name,
-            "crt",
-            certificate_pem(&certificate)?.as_bytes(),
-            false,
-        ));
-        files.push(file(name, "cer", &certificate, false));
-        signers.push(FileSigner::new(
-            key,
-            certificate,
-            format!("the new {name} key"),
-        ));
+            common_name: &format!("{} {name}", options.common_name),
+            rsa_bits: options.rsa_bits,
+            not_before: options.not_before,
+            not_after,
+            authority: role.authority,
+            random: random_of(options.random, index),
+            passphrase: options.passphrase,
+        })?;
+        files.extend(made.files);
+        signers.push(made.signer);
     }
-    for (variable, by, _) in ROLES {
-        let own = ROLES
-            .iter()
-            .position(|role| role.0 == variable)
-            .unwrap_or(0);
-        let list = write(&[x509_list(options.owner, signers[own].certificate())]);
-        let auth = sign_variable(&variable, &signers[by], time.0, &list)?;
-        files.push(file(variable.name, "esl", &list, false));
-        files.push(file(variable.name, "auth", &auth, false));
+    for (own, role) in ROLES.iter().enumerate() {
+        let above = ROLES.iter().position(|other| other.name() == role.above);
+        let mut lists = vec![x509_list(options.owner, signers[own].certificate())];
+        if role.variable == DB {
+            lists.extend_from_slice(options.others);
+        }
+        let list = write(&lists);
+        let auth = sign_variable(
+            &role.variable,
+            Change::Replace,
+            &signers[above.unwrap_or(0)],
+            time.0,
+            &list,
+        )?;
+        files.push(KeyFile::public(role.name(), "esl", &list));
+        files.push(KeyFile::public(role.name(), "auth", &auth));
     }
     // Firmware takes only a later time than that of the PK that it replaces.
-    let empty = sign_variable(&PK, &signers[0], time.1, &[])?;
-    files.push(file("PK-empty", "auth", &empty, false));
+    let empty = sign_variable(&PK, Change::Replace, &signers[0], time.1, &[])?;
+    files.push(KeyFile::public("PK-empty", "auth", &empty));
     let owner = format!("{}\n", options.owner);
-    files.push(file("owner", "guid", owner.as_bytes(), false));
+    files.push(KeyFile::public("owner", "guid", owner.as_bytes()));
     files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(KeySet { files })
 }
 
+/// The part of the random bytes for one key.
+fn random_of(all: &[u8; RANDOM_SIZE], index: usize) -> &[u8; KEY_RANDOM_SIZE] {
+    let (parts, _) = all.as_chunks();
+    &parts[index]
+}
+
 /// The time of signed variables, one second later, and the end of validity in seconds since 1970.
 fn check(options: &KeySetOptions<'_>) -> Result<((Timestamp, Timestamp), u64), CreateError> {
-    let name = options.common_name;
-    if !(1..=60).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-        return Err(CreateError::CommonName(name.to_owned()));
-    }
+    check_name(options.common_name, 60)?;
     if options.passphrase.is_some_and(<[u8]>::is_empty) {
         return Err(CreateError::EmptyPassphrase);
     }
-    let not_before = options.not_before;
-    let days = options.validity_days;
+    let (not_before, days) = (options.not_before, options.validity_days);
+    let not_after = end_of_validity(not_before, days)?;
     let times = || {
-        let not_after = not_before.checked_add(u64::from(days) * 86_400)?;
-        Timestamp::from_unix(not_after)?;
         let time = Timestamp::from_unix(not_before)?;
-        let later = Timestamp::from_unix(not_before + 1)?;
-        (days > 0).then_some(((time, later), not_after))
+        Some((time, Timestamp::from_unix(not_before + 1)?))
     };
-    times().ok_or(CreateError::Validity { not_before, days })
+    let times = times().ok_or(CreateError::Validity { not_before, days })?;
+    Ok((times, not_after))
 }
 
-fn generate(bits: RsaBits) -> Result<KeyPair, CreateError> {
-    let size = match bits {
-        RsaBits::Rsa2048 => KeySize::Rsa2048,
-        RsaBits::Rsa3072 => KeySize::Rsa3072,
-        RsaBits::Rsa4096 => KeySize::Rsa4096,
-    };
-    KeyPair::generate(size).map_err(|_| CreateError::Crypto("generating an RSA key"))
-}
-
-fn public_key(key: &KeyPair) -> Result<Vec<u8>, CreateError> {
-    let der: Result<PublicKeyX509Der<'_>, _> = key.public_key().as_der();
-    let der = der.map_err(|_| CreateError::Crypto("encoding a public key"))?;
-    Ok(der.as_ref().to_vec())
-}
-
-fn self_sign(key: &KeyPair, contents: &Contents<'_>) -> Result<Vec<u8>, CreateError> {
-    let to_be_signed = certificate::to_be_signed(contents)?;
-    let signature =
-        rsa_sign(key, &to_be_signed).map_err(|()| CreateError::Crypto("signing a certificate"))?;
-    let certificate = certificate::assemble(&to_be_signed, &signature)?;
-    super::verify(&certificate, &to_be_signed, &signature)
-        .map_err(|_| CreateError::Crypto("verifying a new certificate"))?;
-    Ok(certificate)
-}
-
-/// An `.auth` file for `variable`, signed by `signer`.
-fn sign_variable(
-    variable: &Variable,
-    signer: &FileSigner,
-    time: Timestamp,
-    data: &[u8],
-) -> Result<Vec<u8>, CreateError> {
-    let Variable {
-        name,
-        vendor,
-        attributes,
-    } = *variable;
-    let signature = signer.sign(&to_be_signed(name, vendor, attributes, time, data))?;
-    let signed_data = pkcs7::assemble_bare(signer.certificate(), &signature)?;
-    Ok(assemble(time, &signed_data, data))
-}
-
-/// PKCS#8, PEM; encrypted (PBES2: scrypt, AES-256-CBC) when there is a passphrase.
-fn private_pem(
-    key: &KeyPair,
-    passphrase: Option<&[u8]>,
-    salt: [u8; 16],
-    iv: [u8; 16],
-) -> Result<Zeroizing<String>, CreateError> {
-    let der: Pkcs8V1Der<'_> = key
-        .as_der()
-        .map_err(|_| CreateError::Crypto("encoding a private key"))?;
-    let Some(passphrase) = passphrase else {
-        let document = SecretDocument::try_from(der.as_ref())?;
-        return Ok(document.to_pem("PRIVATE KEY", LineEnding::LF)?);
-    };
-    let failed = CreateError::Crypto("encrypting a private key");
-    let encrypt = || {
-        // log2 of N, r and p: 16 MiB of memory, the most that openssl takes without being told.
-        let cost = scrypt::Params::new(14, 8, 1).ok()?;
-        let parameters = pbes2::Parameters::generate_scrypt_aes256cbc(cost, &salt, iv).ok()?;
-        let key = PrivateKeyInfoRef::try_from(der.as_ref()).ok()?;
-        key.encrypt_with_params(parameters, passphrase).ok()
-    };
-    let document = encrypt().ok_or(failed)?;
-    Ok(document.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF)?)
-}
-
-fn certificate_pem(certificate: &[u8]) -> Result<String, CreateError> {
-    der::pem::encode_string("CERTIFICATE", LineEnding::LF, certificate)
-        .map_err(|error| CreateError::Der(error.into()))
-}
-
-fn file(stem: &str, extension: &str, content: &[u8], private: bool) -> KeyFile {
-    KeyFile {
-        name: format!("{stem}.{extension}"),
-        content: Zeroizing::new(content.to_vec()),
-        private,
+/// A common name of 1 to `most` characters, to which more is added.
+pub(super) fn check_name(name: &str, most: usize) -> Result<(), CreateError> {
+    let good = (1..=most).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    match good {
+        true => Ok(()),
+        false => Err(CreateError::CommonName(name.to_owned(), most)),
     }
+}
+
+/// Seconds since 1970.
+pub(super) fn end_of_validity(not_before: u64, days: u32) -> Result<u64, CreateError> {
+    let end = not_before
+        .checked_add(u64::from(days) * 86_400)
+        .filter(|end| days > 0 && Timestamp::from_unix(*end).is_some());
+    end.ok_or(CreateError::Validity { not_before, days })
 }

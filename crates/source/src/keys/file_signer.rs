@@ -100,9 +100,7 @@ pub enum LoadError {
 }
 
 /// A certificate, PEM or DER: as DER, and what is in it.
-pub(super) fn load_certificate(
-    path: &Path,
-) -> Result<(Vec<u8>, pkcs7::CertificateFields), LoadError> {
+pub fn load_certificate(path: &Path) -> Result<(Vec<u8>, pkcs7::CertificateFields), LoadError> {
     let bytes = read(path)?;
     let der = match der::pem::decode_vec(&bytes) {
         Ok(("CERTIFICATE", der)) => der,

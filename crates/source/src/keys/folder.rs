@@ -85,7 +85,7 @@ fn wrong(path: &Path) -> impl FnOnce(io::Error) -> WriteError {
     move |source| WriteError::Write { path, source }
 }
 
-fn write_file(folder: &Path, file: &KeyFile) -> io::Result<()> {
+pub(super) fn write_file(folder: &Path, file: &KeyFile) -> io::Result<()> {
     let mode = if file.private { 0o600 } else { 0o644 };
     let mut out = OpenOptions::new()
         .write(true)

@@ -5,21 +5,36 @@
 //! SHA-256 (RFC 8017, section 8.2): firmware and the kernel's keyrings take nothing newer, and it
 //! is deterministic.
 
+mod authority;
 mod certificate;
+mod change;
 mod command_signer;
 mod create;
 mod examine;
 mod file_signer;
 mod folder;
+mod new_key;
+mod revoke;
+mod role;
+mod rotate;
 mod summary;
+mod times;
+mod variable;
 mod verify;
 
+pub use authority::{AUTHORITIES, Authority, MICROSOFT, Signs, authority};
+pub use change::ChangeError;
 pub use command_signer::CommandSigner;
-pub use create::{CreateError, KeyFile, KeySet, KeySetOptions, RANDOM_SIZE, RsaBits, create};
+pub use create::{CreateError, KeyFile, KeySet, KeySetOptions, RANDOM_SIZE, create};
 pub use examine::examine;
-pub use file_signer::{FileSigner, LoadError, OpenPermissions};
+pub use file_signer::{FileSigner, LoadError, OpenPermissions, load_certificate};
 pub use folder::WriteError;
+pub use new_key::{KEY_RANDOM_SIZE, RsaBits};
+pub use revoke::{Revoked, revoke};
+pub use role::{ROLES, Role};
+pub use rotate::{RotateOptions, Rotation, Stage};
 pub use summary::{CertificateSummary, NotACertificate};
+pub use variable::{Change, meant_for};
 pub use verify::{
     VerifyError, verify, verify_attached, verify_detached, verify_image, verify_image_digest,
 };
@@ -62,6 +77,13 @@ pub fn sign_attached(signer: &dyn Signer, content: &[u8]) -> Result<Vec<u8>, Sig
         formats::pkcs7::assemble_attached(certificate, content, &signature).map_err(unusable)?;
     verify_attached(certificate, &message).map_err(unusable)?;
     Ok(message)
+}
+
+/// `2026-11-28`
+fn day(seconds: u64) -> String {
+    let time = formats::efi_signature_list::Timestamp::from_unix(seconds).unwrap_or_default();
+    let text = time.to_string();
+    text.split('T').next().unwrap_or_default().to_owned()
 }
 
 fn unusable(error: impl std::fmt::Display) -> SignError {

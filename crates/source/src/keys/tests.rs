@@ -18,6 +18,7 @@ fn options(passphrase: Option<&[u8]>) -> KeySetOptions<'_> {
         validity_days: 3650,
         random: &[0xa5; RANDOM_SIZE],
         passphrase,
+        others: &[],
     }
 }
 

@@ -16,6 +16,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use liblzma::stream::Stream;
+
 use crate::fetch::Digest;
 use crate::section::Section;
 pub(crate) use ahead::read_ahead;
@@ -172,6 +174,10 @@ impl Layer for TarBytes {
 /// How many bytes tell the compression.
 const MAGIC_MAX: u64 = 6;
 
+/// The most memory that an xz stream may ask for, in bytes; `xz -9` asks for 65 MiB. zstd's decoder
+/// refuses by itself what asks for more than 128 MiB.
+pub(crate) const XZ_MEMORY: u64 = 256 << 20;
+
 /// How a stream is compressed.
 enum Compression {
     None,
@@ -201,7 +207,10 @@ pub fn decompress<'a>(
 ) -> io::Result<Box<dyn Read + Send + 'a>> {
     Ok(match Compression::of(magic) {
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
-        Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(input)),
+        Compression::Xz => {
+            let stream = Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED)?;
+            Box::new(liblzma::bufread::XzDecoder::new_stream(input, stream))
+        }
         Compression::Zstd => Box::new(zstd::Decoder::with_buffer(input)?),
         Compression::None => Box::new(input),
     })

@@ -115,6 +115,16 @@ fn again(line: &str) -> Option<&'static str> {
         ),
         ("sealboot keys show", Some("sealboot keys show")),
         (
+            "sealboot keys rotate",
+            Some("sealboot keys rotate db --no-passphrase"),
+        ),
+        (
+            "sealboot keys revoke",
+            Some("sealboot build -q && sealboot keys revoke stub/linuxx64.efi.stub"),
+        ),
+        // What a firmware takes is a machine's matter.
+        ("sealboot keys apply", None),
+        (
             "sealboot write",
             Some("sealboot build -q && sealboot write fresh.img"),
         ),

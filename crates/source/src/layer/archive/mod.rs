@@ -63,6 +63,12 @@ pub enum EntryProblem {
     /// A header that describes the next entry is too large.
     #[error("a describing header of {0} bytes is too large; at most 1048576 are read")]
     Description(u64),
+    /// What is said of all entries that follow is too much.
+    #[error(
+        "the extended attributes that all following entries get have {0} bytes; at most 65536 are \
+         read"
+    )]
+    Global(u64),
     /// Two headers of one kind describe the same entry.
     #[error("two {0} headers describe one entry")]
     DescribedTwice(&'static str),

@@ -55,6 +55,13 @@ impl Pax {
         Ok(())
     }
 
+    /// Bytes of the extended attributes, their names included.
+    pub(super) fn attributes(&self) -> u64 {
+        let attributes = self.xattrs.iter();
+        let lengths = attributes.map(|(name, value)| (name.len() + value.len()) as u64);
+        lengths.sum()
+    }
+
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), EntryProblem> {
         if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
             check_xattr(name, value)?;

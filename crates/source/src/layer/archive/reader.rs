@@ -12,6 +12,9 @@ use crate::tree::Quoted;
 /// Largest header that describes a next entry, in bytes; as in Go's `archive/tar`.
 const DESCRIPTION_MAX: u64 = 1 << 20;
 
+/// Most bytes of extended attributes for all entries: each entry has a copy of them.
+const GLOBAL_MAX: u64 = 1 << 16;
+
 /// A tar stream that is being read.
 pub struct Archive<R> {
     stream: Stream<R>,
@@ -120,7 +123,10 @@ impl<R: Read> Archive<R> {
                     let records = self.description(&block)?;
                     self.global.apply(&records)?;
                     self.global.sparse = pax::Sparse::default();
-                    continue;
+                    match self.global.attributes() {
+                        0..=GLOBAL_MAX => continue,
+                        size => return Err(EntryProblem::Global(size)),
+                    }
                 }
                 // A volume's label.
                 b'V' => {

@@ -21,6 +21,21 @@ fn error_of(bytes: Vec<u8>) -> String {
 }
 
 #[test]
+fn headers_for_all_entries_do_not_add_up() {
+    let value = vec![b'v'; 30_000];
+    let mut bytes = Vec::new();
+    for name in ["a", "b", "c"] {
+        let key = format!("SCHILY.xattr.user.{name}");
+        // The second of the same name takes the place of the first.
+        pax(&mut bytes, b'g', &[(&key, &value)]);
+        pax(&mut bytes, b'g', &[(&key, &value)]);
+    }
+    let error = error_of(bytes);
+    let expected = "all following entries get have 90018 bytes; at most 65536 are read";
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
 fn lines_that_are_refused() {
     let long = "n".repeat(256);
     let too_long = format!("f a x x:path={long}");
