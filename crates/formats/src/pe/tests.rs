@@ -125,6 +125,35 @@ fn a_section_of_the_same_name_is_replaced_and_may_grow() {
 }
 
 #[test]
+fn headers_must_be_in_the_file_and_in_front_of_the_contents() {
+    let cut = &stub()[..0x3f0];
+    let mut no_sections = cut.to_vec();
+    no_sections[0x40 + 6] = 0;
+    let mut short = stub();
+    // SizeOfHeaders.
+    short[0x58 + 60..0x58 + 64].fill(0);
+    let mut early = stub();
+    // PointerToRawData of the first section.
+    early[0x58 + 112 + 16 * 8 + 20..][..4].copy_from_slice(&0x100_u32.to_le_bytes());
+    let cases: [(&[u8], &str); 4] = [
+        (cut, "lies beyond the end of the file"),
+        (
+            &no_sections,
+            "the headers at offset 0x0 (0x400 bytes) lies beyond the end of the file",
+        ),
+        (&short, "one behind the section table"),
+        (&early, "one behind the section table"),
+    ];
+    for (image, expected) in cases {
+        // One that is there already: no more room is needed.
+        let error = add_sections(image, &[new(".sbat", b"x")], 0)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+}
+
+#[test]
 fn a_replacement_larger_than_its_place_in_memory_is_refused() {
     let error = add_sections(&stub(), &[new(".text", &[0; 0x1001])], 0).unwrap_err();
     let expected = EditError::NoRoomInMemory {

@@ -13,6 +13,9 @@ use super::reader::{Error, Headers, Pe};
 /// Firmware protects memory in pages of this size, in bytes: two sections must not share one.
 const PAGE: u64 = 4096;
 
+/// Where `SizeOfHeaders` is in the optional header, in bytes.
+const SIZE_OF_HEADERS_OFFSET: usize = 60;
+
 /// A section to be added. An existing section of the same name is replaced in its place.
 #[derive(Clone, Copy, Debug)]
 pub struct NewSection<'a> {
@@ -133,7 +136,16 @@ pub fn lay_out<'a>(
         .unwrap_or(headers_size);
     let headers_size = headers_size.min(first_content);
     let table_end = headers.section_table_end() as u64;
-    let room = headers_size.saturating_sub(table_end) as usize / size_of::<SectionHeader>();
+    let Some(room) = headers_size.checked_sub(table_end) else {
+        let size_of_headers = headers.optional_offset() + SIZE_OF_HEADERS_OFFSET;
+        return Err(EditError::Read(Error::Value {
+            what: "size of the headers, or the start of the first content",
+            offset: size_of_headers as u64,
+            found: headers_size,
+            expected: "one behind the section table",
+        }));
+    };
+    let room = room as usize / size_of::<SectionHeader>();
     if room < added.len() {
         let needed = added.len();
         return Err(EditError::NoRoomForHeaders { room, needed });
