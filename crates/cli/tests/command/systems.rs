@@ -81,7 +81,7 @@ fn each_has_its_own_files_and_the_others_are_there_once() {
         of("modules", &image),
         vec![
             "disk.img".to_owned(),
-            "report.html",
+            "report.html".to_owned(),
             "sbom.spdx.json".to_owned(),
         ],
     ]

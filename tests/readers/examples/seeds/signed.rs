@@ -24,6 +24,7 @@ pub(crate) fn seeds() -> io::Result<Vec<Seed>> {
         // The keys are gone when this ends.
         random: &[0xa5; RANDOM_SIZE],
         passphrase: None,
+        others: &[],
     };
     let keys = create(&options).map_err(io::Error::other)?;
     keys.write(&path).map_err(io::Error::other)?;
