@@ -28,7 +28,8 @@ pub(super) fn write(out: &mut String, report: &Report<'_>, system: &System<'_>) 
     )?;
     for (number, (says, parts)) in rows.iter().enumerate() {
         let top = number * STEP + 1;
-        let width = (WIDTH - GAP * (parts.len() - 1) - 2) / parts.len();
+        let gaps = GAP * parts.len().saturating_sub(1);
+        let width = (WIDTH - 2).saturating_sub(gaps) / parts.len().max(1);
         for (index, part) in parts.iter().enumerate() {
             let left = 1 + index * (width + GAP);
             block(out, (left, top, width), part)?;
