@@ -32,7 +32,7 @@ pub(crate) fn pe(bytes: &[u8]) {
     let _ = sbat::merge(&[("one", text), ("other", bytes)]);
     let section = |name: &str| {
         let _ = uki.text(name);
-        Ok::<_, ()>(uki.content(name).map(|content| sha256(content)))
+        Ok::<_, ()>(uki.content(name).map(sha256))
     };
     let _ = pcr::stub(section).map(pcr::phases);
     let offset = uki.pe.headers.checksum_offset();

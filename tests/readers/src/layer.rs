@@ -1,6 +1,6 @@
 //! Tar streams, and container images of them.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -173,8 +173,10 @@ fn image(path: &Path, place: fn(std::path::PathBuf) -> Place) {
     let _ = image.config.program.command().count();
     let layers: Vec<Arc<dyn Layer>> = image.layers.clone();
     let short = |layer: &Arc<dyn Layer>| {
-        let read = |stream: Box<dyn Read + Send + '_>| stream.take(MOST).bytes().count() as u64;
-        layer.open().map_or(0, read) < MOST
+        let copy = |stream: Box<dyn Read + Send + '_>| {
+            io::copy(&mut stream.take(MOST), &mut io::sink()).unwrap_or_default()
+        };
+        layer.open().map_or(0, copy) < MOST
     };
     if layers.iter().all(short) {
         merge(&layers);

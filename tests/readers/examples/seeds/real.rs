@@ -38,8 +38,8 @@ const INDEX: (&str, &[u8]) = ("alpine-3.16/APKINDEX.tar.gz", b"C:Q1");
 pub(crate) fn seeds(data: &Path) -> io::Result<Vec<Seed>> {
     let unpacked = |bytes: &[u8]| {
         let mut start = Vec::new();
-        let stream = flate2::read::MultiGzDecoder::new(bytes).take(MOST);
-        { stream }.read_to_end(&mut start).map(|_| start)
+        let mut stream = flate2::read::MultiGzDecoder::new(bytes).take(MOST);
+        stream.read_to_end(&mut start).map(|_| start)
     };
     let mut seeds = Vec::new();
     for (file, target, name, packed) in FILES {
