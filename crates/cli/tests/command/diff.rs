@@ -122,7 +122,8 @@ fn the_report_says_what_the_release_is() {
         words.push(key["sha256"].clone());
     }
     let registers = measured["pcrs"].as_array().unwrap().iter();
-    let first = registers.filter(|register| register["phase"].as_str().unwrap_or("") == "");
+    let first =
+        registers.filter(|register| register["phase"].as_str().unwrap_or_default().is_empty());
     words.extend(first.map(|register| register["sha256"].clone()));
     assert!(words.len() > 10, "{words:?}");
     for word in words {
