@@ -70,6 +70,7 @@ fn release_files(systems: &[Option<String>]) -> Vec<String> {
         stems.push(system.unwrap_or(ImageName::Root.as_str()));
         names.push(esp::manifest_file(system));
         names.push(esp::manifest_signature_file(system));
+        names.push(esp::policy_file(system));
         paths.push(esp::uki(system));
     }
     for stem in stems {

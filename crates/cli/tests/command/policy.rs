@@ -63,6 +63,12 @@ fn a_policy_is_shown_and_holds() {
                 state(&report, &object.to_uppercase(), check).or(state(&report, object, check));
             assert_eq!(found.as_deref(), Some("ok"), "{file}: {check}");
         }
+        // Nothing on the disk is of unknown origin.
+        assert_eq!(
+            state(&report, "other files", "no part of the release"),
+            None,
+            "{file}"
+        );
         for check in [SIGNED, ONLY] {
             let found = state(&report, FILE, check);
             assert_eq!(found.as_deref(), all.then_some("ok"), "{file}: {check}");
