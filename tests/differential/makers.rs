@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use artifact::uki::{DEFAULT_SBAT, Parts, build};
 use chain::report::{Report, State};
-use chain::{Certificate, Owner as Trusted, Revoked};
+use chain::{Certificate, Dbx, Owner as Trusted};
 use formats::authenticode::image_digest;
 use formats::cpio::{Entry, Kind, Writer};
 use formats::efi_signature_list::{sha256_list, write as lists, x509_list};
@@ -57,7 +57,7 @@ fn tool(package: &str, program: &str, arguments: &[&Path]) -> String {
     said
 }
 
-fn verify(file: &Path, owner: &Owner, dbx: Option<Revoked>) -> Report {
+fn verify(file: &Path, owner: &Owner, dbx: Option<Dbx>) -> Report {
     let mut trusted = Trusted::with(Certificate::open(&owner.path("db.crt")).unwrap());
     trusted.dbx = dbx;
     chain::verify(file, &trusted, &mut |_, _| {}).unwrap()
@@ -214,12 +214,12 @@ fn several_signatures_on_one_uki_each_count() {
         "{listed:#}"
     );
 
-    // Revoked, by what it is or by who signed, it does not start whoever else signed it.
+    // Dbx, by what it is or by who signed, it does not start whoever else signed it.
     let digest = image_digest(&fs::read(&both).unwrap()).unwrap();
-    let by_hash = Revoked::read(&lists(&[sha256_list(GUID, &[digest])])).unwrap();
+    let by_hash = Dbx::read(&lists(&[sha256_list(GUID, &[digest])])).unwrap();
     let signer = first.read("db.cer");
-    let by_signer = Revoked::read(&lists(&[x509_list(GUID, &signer)])).unwrap();
-    let other = Revoked::read(&lists(&[sha256_list(GUID, &[[7; 32]])])).unwrap();
+    let by_signer = Dbx::read(&lists(&[x509_list(GUID, &signer)])).unwrap();
+    let other = Dbx::read(&lists(&[sha256_list(GUID, &[[7; 32]])])).unwrap();
     for (dbx, expected) in [
         (by_hash, State::Failed),
         (by_signer, State::Failed),

@@ -35,7 +35,7 @@ pub struct Owner {
     /// May change KEK; likewise.
     pub pk: Option<Certificate>,
     /// What firmware refuses whoever signed it; `None` when that is not known.
-    pub dbx: Option<Revoked>,
+    pub dbx: Option<Dbx>,
     /// Certificates, DER, that the owner has enrolled beside these: an old key that is still trusted, or a
     /// certificate of somebody else.
     pub also: Vec<Vec<u8>>,
@@ -43,26 +43,26 @@ pub struct Owner {
 
 /// What a dbx holds that is looked at here: more is in those of Microsoft's, for programs of others.
 #[derive(Clone, Debug, Default)]
-pub struct Revoked {
+pub struct Dbx {
     /// Authenticode digests, SHA-256.
     hashes: Vec<Vec<u8>>,
     /// Certificates, DER.
     certificates: Vec<Vec<u8>>,
 }
 
-impl Revoked {
+impl Dbx {
     /// Reads EFI signature lists.
     pub fn read(lists: &[u8]) -> Result<Self, Error> {
-        let mut revoked = Self::default();
+        let mut dbx = Self::default();
         for list in efi_signature_list::read(lists)? {
             let entries = list.signatures.into_iter().map(|entry| entry.data);
             match list.signature_type {
-                CERT_SHA256 => revoked.hashes.extend(entries),
-                CERT_X509 => revoked.certificates.extend(entries),
+                CERT_SHA256 => dbx.hashes.extend(entries),
+                CERT_X509 => dbx.certificates.extend(entries),
                 _ => {}
             }
         }
-        Ok(revoked)
+        Ok(dbx)
     }
 
     /// Why a program of that digest, signed by that certificate, does not start; `None` when it does.

@@ -24,7 +24,7 @@ pub mod report;
 mod text;
 mod uki;
 
-pub use certificate::{Certificate, Owner, Revoked};
+pub use certificate::{Certificate, Dbx, Owner};
 pub use check::verify;
 pub use difference::{Change, Difference, FileChange, PackageChange, difference};
 pub use error::Error;

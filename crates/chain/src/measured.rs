@@ -58,6 +58,8 @@ impl Enrolled {
 /// The registers that are known before.
 #[derive(Clone, Debug)]
 pub struct Measured {
+    /// Its Authenticode digest, SHA-256.
+    pub digest: [u8; 32],
     /// PCR 4, when firmware starts the UKI by the first entry that it tries.
     pub program: Pcr,
     /// PCR 7, where it is known what is enrolled.
@@ -91,6 +93,7 @@ pub fn measure(path: &Path, enrolled: Option<&Enrolled>) -> Result<Measured, Err
         section.map(|section| hash(&mut part, section)).transpose()
     })?;
     Ok(Measured {
+        digest: program,
         program: pcr::program(&program),
         secure_boot,
         stub,

@@ -5,6 +5,7 @@ mod artefact;
 mod build;
 mod clock;
 mod config;
+mod confirm;
 mod diff;
 mod exit;
 mod inspect;

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::Context;
 use chain::report::{Report, State};
-use chain::{Certificate, Owner, Revoked};
+use chain::{Certificate, Dbx, Owner};
 
 use crate::exit::{Code, WithCode};
 use crate::inspect::unusable;
@@ -24,7 +24,7 @@ pub fn verb(options: &args::Verify, json: bool, quiet: bool) -> anyhow::Result<(
         )
         .code(Code::Keys)?;
     if let Some(path) = &options.dbx {
-        let read = || anyhow::Ok(Revoked::read(&fs::read(path)?)?);
+        let read = || anyhow::Ok(Dbx::read(&fs::read(path)?)?);
         let cannot = || format!("{} cannot be used as a dbx", path.display());
         owner.dbx = Some(read().with_context(cannot).input_code()?);
     }

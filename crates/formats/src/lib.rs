@@ -17,6 +17,7 @@ pub mod pe;
 pub mod pkcs7;
 #[cfg(feature = "build")]
 pub mod qcow2;
+pub mod seek;
 #[cfg(feature = "build")]
 pub mod squashfs;
 #[cfg(feature = "build")]

@@ -68,21 +68,6 @@ impl ToSign {
         })
     }
 
-    /// The same for what was put together here.
-    pub fn trusted(
-        request: Request,
-        messages: Vec<Vec<u8>>,
-        manifests: Vec<Manifest>,
-        certificate: Vec<u8>,
-    ) -> Self {
-        Self {
-            request,
-            messages,
-            manifests,
-            certificate,
-        }
-    }
-
     /// What is asked for.
     pub fn request(&self) -> &Request {
         &self.request

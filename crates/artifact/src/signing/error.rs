@@ -46,12 +46,6 @@ pub enum Error {
         /// The format's number.
         found: u32,
     },
-    /// There is no release in the folder.
-    #[error("{} holds no release: no manifest is in it", path.display())]
-    NoRelease {
-        /// The folder.
-        path: PathBuf,
-    },
     /// A file of the release is not what a build leaves.
     #[error("{file} of the release cannot be used: {problem}")]
     Release {

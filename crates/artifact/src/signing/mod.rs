@@ -1,8 +1,8 @@
 //! Signing in two passes: what a release needs signed goes, as hashes, to the machine that has the key,
 //! and signatures come back.
 //!
-//! 1. Where a release is built, [`Request::of_release`] lists what is to be signed; [`Request::write`] puts it
-//!    into a folder with every message: the exact bytes whose SHA-256 a key signs (RSA PKCS#1 v1.5,
+//! 1. Where a release is built, [`ToSign::of_release`] lists what is to be signed; [`ToSign::files`] are those of
+//!    the folder that takes it away, with every message: the exact bytes whose SHA-256 a key signs (RSA PKCS#1 v1.5,
 //!    RFC 8017, section 8.2).
 //! 2. Where the key is, [`ToSign::read`] takes the folder, believing none of it: a message has the form that its
 //!    kind has, and says what the others say, or it is refused. `Display` of a [`ToSign`] is the page that
@@ -25,5 +25,4 @@ mod signatures;
 pub use check::ToSign;
 pub use error::Error;
 pub use format::{Item, Kind, Request, UkiItem};
-pub use release::manifests;
 pub use signatures::{Signatures, sign};

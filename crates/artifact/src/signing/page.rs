@@ -1,6 +1,6 @@
 //! What a person reads before signing.
 
-use std::fmt::{self, Display, Formatter, Write};
+use std::fmt::{self, Display, Formatter};
 
 use contract::manifest::Manifest;
 use source::keys::CertificateSummary;
@@ -8,22 +8,15 @@ use source::keys::CertificateSummary;
 use super::ToSign;
 use super::format::{Item, Kind, MESSAGE_END, Request, SIGNATURE_END};
 
+/// The page, in lines of at most 80 characters but for command lines and references.
 impl Display for ToSign {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&text(&self.request, &self.manifests, &self.certificate))
+    fn fmt(&self, page: &mut Formatter<'_>) -> fmt::Result {
+        write(page, &self.request, &self.manifests, &self.certificate)
     }
 }
 
-/// The page, in lines of at most 80 characters but for command lines and references.
-pub(super) fn text(request: &Request, manifests: &[Manifest], certificate: &[u8]) -> String {
-    let mut page = String::new();
-    // Writing into a string cannot fail.
-    let _ = write(&mut page, request, manifests, certificate);
-    page
-}
-
 fn write(
-    page: &mut String,
+    page: &mut Formatter<'_>,
     request: &Request,
     manifests: &[Manifest],
     certificate: &[u8],
@@ -81,11 +74,11 @@ fn write(
     )
 }
 
-fn row(page: &mut String, label: &str, value: &str) -> fmt::Result {
+fn row(page: &mut Formatter<'_>, label: &str, value: &str) -> fmt::Result {
     writeln!(page, "  {label:<12} {}", printable(value))
 }
 
-fn started(page: &mut String, item: &Item) -> fmt::Result {
+fn started(page: &mut Formatter<'_>, item: &Item) -> fmt::Result {
     let Some(uki) = &item.uki else { return Ok(()) };
     row(
         page,
@@ -96,7 +89,7 @@ fn started(page: &mut String, item: &Item) -> fmt::Result {
     row(page, "command line", &uki.command_line)
 }
 
-fn mounted(page: &mut String, manifest: &Manifest) -> fmt::Result {
+fn mounted(page: &mut Formatter<'_>, manifest: &Manifest) -> fmt::Result {
     let of = manifest
         .system_name()
         .map_or(String::new(), |name| format!(" for {name}"));

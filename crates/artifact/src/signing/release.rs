@@ -9,53 +9,19 @@ use formats::authenticode::{self, image_digest};
 use formats::pe::Pe;
 use source::fetch::Digest;
 
-use super::Error;
 use super::format::{
     CERTIFICATE, Item, Kind, MESSAGE_END, PAGE, REQUEST, Request, UkiItem, VERSION,
 };
-use super::page;
+use super::{Error, ToSign};
 
-/// The manifests in a folder, in the order of the release's systems.
-pub fn manifests(folder: &Path) -> Result<Vec<Manifest>, Error> {
-    let failed = |source| Error::Read {
-        path: folder.to_owned(),
-        source,
-    };
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let Some(name) = name.filter(|name| name.ends_with(esp::MANIFEST_END)) else {
-            continue;
-        };
-        let Ok(manifest) = Manifest::from_json(&read(&path)?) else {
-            continue;
-        };
-        if esp::manifest_file(manifest.system_name()) == name {
-            found.push(manifest);
-        }
-    }
-    let place = |manifest: &Manifest| {
-        let system = manifest.system.as_ref();
-        system.and_then(|system| system.all.iter().position(|name| *name == system.name))
-    };
-    found.sort_by_key(place);
-    match found.is_empty() {
-        true => Err(Error::NoRelease {
-            path: folder.to_owned(),
-        }),
-        false => Ok(found),
-    }
-}
-
-impl Request {
+impl ToSign {
     /// Everything that the key of `certificate` is to sign of the release of these manifests, whose files are in
-    /// `folder`; and the messages, in the items' order. UKIs have no signature yet.
+    /// `folder`. UKIs have no signature yet.
     pub fn of_release(
         folder: &Path,
         manifests: &[Manifest],
         certificate: &[u8],
-    ) -> Result<(Self, Vec<Vec<u8>>), Error> {
+    ) -> Result<Self, Error> {
         let mut list = List::default();
         for manifest in manifests {
             for image in &manifest.images {
@@ -82,39 +48,40 @@ impl Request {
             }
         }
         let first = manifests.first();
-        let request = Self {
-            format: VERSION,
-            release: first.map(|first| first.version.clone()).unwrap_or_default(),
-            certificate_sha256: Digest::of(certificate).to_string(),
-            items: list.items,
-        };
-        Ok((request, list.messages))
+        Ok(Self {
+            request: Request {
+                format: VERSION,
+                release: first.map(|first| first.version.clone()).unwrap_or_default(),
+                certificate_sha256: Digest::of(certificate).to_string(),
+                items: list.items,
+            },
+            messages: list.messages,
+            manifests: manifests.to_vec(),
+            certificate: certificate.to_vec(),
+        })
     }
 
+    /// The files of the folder that goes to the machine with the key: name, and content.
+    pub fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let own = [
+            (REQUEST.to_owned(), self.request.to_json()),
+            (CERTIFICATE.to_owned(), self.certificate.clone()),
+            (PAGE.to_owned(), self.to_string().into_bytes()),
+        ];
+        let messages = self.all();
+        let messages = messages
+            .map(|(item, message)| (format!("{}{MESSAGE_END}", item.name), message.to_vec()));
+        own.into_iter().chain(messages).collect()
+    }
+}
+
+impl Request {
     /// `request.json`: indented JSON with a final newline.
     pub fn to_json(&self) -> Vec<u8> {
         // Serialising strings and integers into memory has no way to fail.
         let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
         bytes.push(b'\n');
         bytes
-    }
-
-    /// The files of the folder that goes to the machine with the key: name, and content.
-    pub fn files(
-        &self,
-        messages: Vec<Vec<u8>>,
-        manifests: &[Manifest],
-        certificate: &[u8],
-    ) -> Vec<(String, Vec<u8>)> {
-        let page = page::text(self, manifests, certificate);
-        let names = self.items.iter();
-        let names = names.map(|item| format!("{}{MESSAGE_END}", item.name));
-        let own = [
-            (REQUEST.to_owned(), self.to_json()),
-            (CERTIFICATE.to_owned(), certificate.to_vec()),
-            (PAGE.to_owned(), page.into_bytes()),
-        ];
-        own.into_iter().chain(names.zip(messages)).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use source::keys::{VerifyError, verify_image_digest};
 use super::{Context, layout, policy};
 use crate::initrd::{self, Pinned};
 use crate::report::{Break, Breaks};
-use crate::uki::{Uki, digest};
+use crate::uki::{Section, Uki, digest};
 use crate::{Error, Part};
 
 /// What a UKI pins.
@@ -38,24 +38,23 @@ pub(super) fn check(
     let uki = signature(context, part)?;
     layout::check(context, &name, &uki);
     let what = "pins a manifest and boot settings";
-    if maker == Maker::Any && !is_ours(part, &uki) {
+    let section = uki.section(".initrd");
+    let unpacked = section.map(|section| (section, initrd::pinned(part, section)));
+    if maker == Maker::Any && !is_ours(part, unpacked.as_ref()) {
         let why = "its initrd is not sealboot's: what that starts, and whether it checks what it mounts, is not \
                    known here";
         context.report.not_checked(&name, what, why);
         return None;
     }
-    let section = match uki.section(".initrd") {
-        Some(section) => section,
-        None => {
-            let found = Break::of(&name, "the UKI has no .initrd section");
+    let pinned = match unpacked {
+        Some((_, Ok(pinned))) => pinned,
+        Some((section, Err(error))) => {
+            let found = Break::of(&name, error.to_string()).at(part, section.offset);
             context.report.failed(&name, what, found);
             return None;
         }
-    };
-    let pinned = match initrd::pinned(part, section) {
-        Ok(pinned) => pinned,
-        Err(error) => {
-            let found = Break::of(&name, error.to_string()).at(part, section.offset);
+        None => {
+            let found = Break::of(&name, "the UKI has no .initrd section");
             context.report.failed(&name, what, found);
             return None;
         }
@@ -80,13 +79,11 @@ pub(super) fn check(
 
 /// Whether the initrd has any of the files by which sealboot's init goes. One that is of the same form, but
 /// cannot be read, may have.
-fn is_ours(part: &mut Part<'_>, uki: &Uki) -> bool {
-    let Some(section) = uki.section(".initrd") else {
-        return false;
-    };
-    match initrd::pinned(part, section) {
-        Ok(pinned) => pinned.manifest.is_some() || pinned.boot.is_some(),
-        Err(_) => initrd::is_known(part, section),
+fn is_ours(part: &mut Part<'_>, unpacked: Option<&(Section, Result<Pinned, Error>)>) -> bool {
+    match unpacked {
+        None => false,
+        Some((_, Ok(pinned))) => pinned.manifest.is_some() || pinned.boot.is_some(),
+        Some((section, Err(_))) => initrd::is_known(part, *section),
     }
 }
 

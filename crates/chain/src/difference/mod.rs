@@ -67,31 +67,34 @@ pub fn difference(old: &Path, new: &Path) -> Result<Difference, Error> {
         packages: packages::compare(old, new)?,
         files: Vec::new(),
     };
-    let (one, other) = (systems(old)?, systems(new)?);
-    let mut names: Vec<&Option<String>> = one.iter().chain(&other).collect();
+    let (one, other) = (manifests(old)?, manifests(new)?);
+    let mut names: Vec<Option<&str>> = one
+        .iter()
+        .chain(&other)
+        .map(Manifest::system_name)
+        .collect();
     names.sort();
     names.dedup();
     for name in names {
-        let of = |folder: &Path, systems: &[Option<String>]| {
-            let there = systems.contains(name);
-            there.then(|| values(folder, name.as_deref())).transpose()
+        let of = |folder: &Path, manifests: &[Manifest]| {
+            let mut manifests = manifests.iter();
+            let own = manifests.find(|manifest| manifest.system_name() == name);
+            own.map(|manifest| values(folder, manifest)).transpose()
         };
-        let (old_values, new_values) = (of(old, &one)?, of(new, &other)?);
+        let (before, after) = (of(old, &one)?, of(new, &other)?);
         difference.changes.extend(changes(
-            name.as_ref(),
-            &old_values.unwrap_or_default(),
-            &new_values.unwrap_or_default(),
+            name,
+            &before.unwrap_or_default(),
+            &after.unwrap_or_default(),
         ));
     }
-    let (one, other) = (images(old, &one)?, images(new, &other)?);
-    for image in &other {
-        let before = one.iter().find(|before| before.file == image.file);
-        let changed = before.filter(|before| before.root_hash != image.root_hash);
-        if changed.is_some() {
+    let before = images(&one);
+    for image in images(&other) {
+        let before = before.iter().find(|before| before.file == image.file);
+        if before.is_some_and(|before| before.root_hash != image.root_hash) {
             let [old, new] = [old, new].map(|folder| folder.join(&image.file));
-            difference
-                .files
-                .extend(files::compare(&image.file, &old, &new)?);
+            let files = files::compare(&image.file, &old, &new)?;
+            difference.files.extend(files);
         }
     }
     Ok(difference)
@@ -100,14 +103,14 @@ pub fn difference(old: &Path, new: &Path) -> Result<Difference, Error> {
 /// Names and values of what there is one of.
 type Values = Vec<(String, String)>;
 
-fn changes(system: Option<&String>, old: &Values, new: &Values) -> Vec<Change> {
+fn changes(system: Option<&str>, old: &Values, new: &Values) -> Vec<Change> {
     let value = |values: &Values, what: &str| {
         let found = values.iter().find(|(name, _)| name == what);
         found.map(|(_, value)| value.clone())
     };
     let gone = old.iter().filter(|(name, _)| value(new, name).is_none());
     let all = new.iter().chain(gone).map(|(what, _)| Change {
-        system: system.cloned(),
+        system: system.map(str::to_owned),
         what: what.clone(),
         old: value(old, what),
         new: value(new, what),
@@ -115,35 +118,28 @@ fn changes(system: Option<&String>, old: &Values, new: &Values) -> Vec<Change> {
     all.filter(|change| change.old != change.new).collect()
 }
 
-fn systems(folder: &Path) -> Result<Vec<Option<String>>, Error> {
-    let mut files = Files::Folder(folder.to_owned());
-    let names = crate::check::systems(&mut files);
-    for name in &names {
-        manifest(folder, name.as_deref())?;
-    }
-    Ok(names)
-}
-
-fn manifest(folder: &Path, system: Option<&str>) -> Result<Manifest, Error> {
-    let mut part = Part::open(&folder.join(esp::manifest_file(system)))?;
-    Ok(Manifest::from_json(&part.all(LIMIT)?)?)
+/// The manifests of a release's systems.
+fn manifests(folder: &Path) -> Result<Vec<Manifest>, Error> {
+    let names = crate::check::systems(&mut Files::Folder(folder.to_owned()));
+    let read = |name: &Option<String>| {
+        let mut part = Part::open(&folder.join(esp::manifest_file(name.as_deref())))?;
+        Ok(Manifest::from_json(&part.all(LIMIT)?)?)
+    };
+    names.iter().map(read).collect()
 }
 
 /// The images of all systems, each once.
-fn images(folder: &Path, systems: &[Option<String>]) -> Result<Vec<Image>, Error> {
-    let mut images: Vec<Image> = Vec::new();
-    for system in systems {
-        for image in manifest(folder, system.as_deref())?.images {
-            if !images.iter().any(|known| known.file == image.file) {
-                images.push(image);
-            }
+fn images(manifests: &[Manifest]) -> Vec<&Image> {
+    let mut images: Vec<&Image> = Vec::new();
+    for image in manifests.iter().flat_map(|manifest| &manifest.images) {
+        if !images.iter().any(|known| known.file == image.file) {
+            images.push(image);
         }
     }
-    Ok(images)
+    images
 }
 
-fn values(folder: &Path, system: Option<&str>) -> Result<Values, Error> {
-    let manifest = manifest(folder, system)?;
+fn values(folder: &Path, manifest: &Manifest) -> Result<Values, Error> {
     let mut values = vec![
         ("version".to_owned(), manifest.version.clone()),
         ("kernel".to_owned(), manifest.kernel.clone()),
@@ -166,7 +162,7 @@ fn values(folder: &Path, system: Option<&str>) -> Result<Values, Error> {
         None => "anything",
     };
     values.push(("may be executed".to_owned(), policy.to_owned()));
-    let path = folder.join(out::uki(system));
+    let path = folder.join(out::uki(manifest.system_name()));
     if let Contents::Program(program) = inspect(&path)?.contents {
         of_program(&mut values, &program);
     }
@@ -185,15 +181,13 @@ fn of_program(values: &mut Values, program: &Program) {
         let what = format!("UKI section {}, bytes", section.name);
         values.push((what, section.size.to_string()));
     }
-    for signature in &program.signatures {
-        for signer in &signature.signers {
-            let named = signer.certificate.as_ref();
-            if let Some(summary) = named.and_then(|named| named.certificate.as_ref()) {
-                let who = format!("{} {}", summary.subject, summary.sha256);
-                values.push(("UKI signed by".to_owned(), who));
-            }
-        }
-    }
+    let signers = program.signatures.iter().flat_map(|one| &one.signers);
+    let signers = signers.filter_map(|signer| {
+        let summary = signer.certificate.as_ref()?.certificate.as_ref()?;
+        Some(format!("{} {}", summary.subject, summary.sha256))
+    });
+    let signers: Vec<String> = signers.collect();
+    values.push(("UKI signed by".to_owned(), signers.join("\n")));
     if let Some(boot) = program.boot.as_ref().and_then(|boot| boot.as_object()) {
         for (setting, value) in boot.iter().filter(|(name, _)| *name != "command_line") {
             values.push((format!("boot setting {setting}"), value.to_string()));

@@ -17,7 +17,7 @@ impl Difference {
             ));
             return text.finish();
         }
-        text.line(&format!("{} → {}", self.old, self.new).replace('→', "->"));
+        text.line(&format!("{} -> {}", self.old, self.new));
         for change in &self.changes {
             let of = change
                 .system

@@ -70,7 +70,7 @@ pub fn gather(plan: &Plan, lock: &mut Lock, work: &Work) -> anyhow::Result<Input
     std::thread::scope(|scope| {
         let _end = opened.end_ahead();
         // The first is asked for at once.
-        scope.spawn(|| opened.fetch_ahead(plan.in_order().into_iter().skip(1)));
+        scope.spawn(|| opened.fetch_ahead(plan.in_order().skip(1)));
         let supply = opened.supply(plan, lock, work);
         merge_all(plan, &supply, os_release, microcode)
     })

@@ -77,31 +77,29 @@ impl Plan {
         self.sources().chain(recovery)
     }
 
-    /// Every source that a build asks for, the toolbox's own among them.
-    fn asked(&self) -> impl Iterator<Item = &Source> {
+    /// Every source that a build asks for, in the order in which they are merged: the toolbox's own among
+    /// them, and what the recovery is made of in its place.
+    pub fn in_order(&self) -> impl Iterator<Item = &Source> {
+        let config = &self.config;
         let base = match self.composes_toolbox() {
-            true => &self.config.toolbox.base[..],
+            true => &config.toolbox.base[..],
             false => &[],
         };
-        self.with_recovery().chain(base)
-    }
-
-    /// Every source that a build asks for, in the order in which they are merged.
-    pub fn in_order(&self) -> Vec<&Source> {
-        let config = &self.config;
         let shared = [
-            &config.firmware.source,
+            &config.firmware.source[..],
             &config.kernel.source,
             &config.uki.stub,
-            &config.toolbox.base,
+            base,
         ];
-        let roots = self.systems.iter().map(|system| &system.root.source);
+        let roots = self
+            .systems
+            .iter()
+            .map(|system| system.root.source.as_slice());
         let merged = shared.into_iter().chain(roots).flatten();
-        let parts = merged.flat_map(|source| match source.recovery {
-            true => config.recovery.source.iter().collect(),
-            false => vec![source],
-        });
-        parts.collect()
+        merged.flat_map(|source| match source.recovery {
+            true => config.recovery.source.as_slice(),
+            false => std::slice::from_ref(source),
+        })
     }
 
     /// Whether any source is the toolbox.
@@ -121,18 +119,18 @@ impl Plan {
 
     /// Whether any source is an image in a registry.
     pub fn needs_registry(&self) -> bool {
-        let mut images = self.asked().filter_map(|source| source.image.as_ref());
+        let mut images = self.in_order().filter_map(|source| source.image.as_ref());
         images.any(|image| image.is_remote())
     }
 
     /// Whether any source needs Debian's archive.
     pub fn needs_debian(&self) -> bool {
-        self.asked().any(Source::needs_debian)
+        self.in_order().any(Source::needs_debian)
     }
 
     /// Whether any source needs Alpine's archive.
     pub fn needs_alpine(&self) -> bool {
-        self.asked().any(Source::needs_alpine)
+        self.in_order().any(Source::needs_alpine)
     }
 }
 

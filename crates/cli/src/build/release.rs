@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use artifact::sbom::{self, Bill};
-use artifact::signing::Request;
+use artifact::signing::ToSign;
 use artifact::uki;
 use contract::boot::Execute;
 use contract::manifest::{ImageName, Manifest};
@@ -80,7 +80,12 @@ impl Release {
 /// Every file name that a release of systems with these names can have, and what an earlier release
 /// with others left in the folder: what is not written of it is cleared.
 pub fn possible_files(names: impl IntoIterator<Item = String>, folder: &Path) -> Vec<String> {
-    let names: Vec<String> = names.into_iter().chain(systems_in(folder)).collect();
+    let earlier = manifests(folder);
+    let earlier = earlier.iter().filter_map(Manifest::system_name);
+    let names: Vec<String> = names
+        .into_iter()
+        .chain(earlier.map(str::to_owned))
+        .collect();
     let images = [ImageName::Modules, ImageName::Firmware, ImageName::Root];
     let stems = images.map(|image| image.as_str().to_owned());
     let of_image = |stem: &String| {
@@ -106,16 +111,21 @@ pub fn possible_files(names: impl IntoIterator<Item = String>, folder: &Path) ->
         .collect()
 }
 
-/// The systems whose manifests are in a folder.
-fn systems_in(folder: &Path) -> Vec<String> {
+/// The manifests in a folder, in the order of the release's systems.
+pub fn manifests(folder: &Path) -> Vec<Manifest> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let manifests = entries.filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
-        let name = name.strip_suffix(esp::MANIFEST_END)?;
+        name.ends_with(esp::MANIFEST_END).then_some(())?;
         let manifest = Manifest::from_json(&fs::read(entry.path()).ok()?).ok()?;
-        (manifest.system_name() == Some(name)).then(|| name.to_owned())
+        (esp::manifest_file(manifest.system_name()) == name).then_some(manifest)
     });
-    manifests.collect()
+    let mut manifests: Vec<Manifest> = manifests.collect();
+    manifests.sort_by_key(|manifest| {
+        let system = manifest.system.as_ref()?;
+        system.all.iter().position(|name| *name == system.name)
+    });
+    manifests
 }
 
 /// Makes every file of the release in the staging folder.
@@ -200,8 +210,8 @@ fn ask(
     staging: &mut Staging,
 ) -> anyhow::Result<()> {
     let certificate = keys.certificate();
-    let (request, messages) = Request::of_release(staging.corner(), manifests, certificate)?;
-    for (name, bytes) in request.files(messages, manifests, certificate) {
+    let what = ToSign::of_release(staging.corner(), manifests, certificate)?;
+    for (name, bytes) in what.files() {
         staging.write_in(TO_SIGN, &name, &bytes)?;
     }
     let mut about = serde_json::to_vec_pretty(about)?;

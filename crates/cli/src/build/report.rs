@@ -1,6 +1,7 @@
 //! `report.html`: what people want to know of a release, from what it was just made of.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 
 use anyhow::Context;
 use artifact::report::{self, Image, Report, System};
@@ -9,8 +10,7 @@ use contract::boot::{Check, Execute, SecureBoot};
 use contract::manifest::{ImageName, Manifest};
 use contract::out::{REPORT, uki};
 use contract::recovery::Console;
-use formats::authenticode::image_digest;
-use formats::pe::Pe;
+use formats::pe::parse_headers;
 use source::fetch::Digest;
 use source::keys::CertificateSummary;
 use source::tree::Tree;
@@ -20,6 +20,9 @@ use super::parts::Parts;
 use super::plan::Plan;
 use super::staging::Staging;
 use crate::keys::OwnerKeys;
+
+/// The headers of a UKI end before this, in bytes.
+const HEADERS: u64 = 1 << 20;
 
 /// Writes it. Signatures are no part of it: the release may have none yet.
 pub fn write(
@@ -56,8 +59,11 @@ fn started<'a>(
 ) -> anyhow::Result<System<'a>> {
     let name = uki(manifest.system_name());
     let path = staging.corner().join(&name);
-    let bytes = fs::read(&path)?;
-    let headers = Pe::parse(&bytes)?.headers;
+    let file = File::open(&path)?;
+    let size = file.metadata()?.len();
+    let mut start = Vec::new();
+    file.take(HEADERS).read_to_end(&mut start)?;
+    let headers = parse_headers(&start)?;
     let sections = headers.sections.iter().map(|section| {
         let size = section
             .size_of_raw_data
@@ -80,8 +86,8 @@ fn started<'a>(
         uki: name,
         size: headers
             .certificate_table()
-            .map_or(bytes.len() as u64, |table| table.start),
-        authenticode: Digest(image_digest(&bytes)?).to_string(),
+            .map_or(size, |table| table.start),
+        authenticode: Digest(measured.digest).to_string(),
         command_line,
         sections: sections.collect(),
         pcrs,
@@ -113,17 +119,8 @@ fn images(parts: &Parts, manifests: &[Manifest]) -> Vec<Image> {
     images
 }
 
-/// A file that is enrolled by hand.
-fn public<'k>(keys: &'k OwnerKeys, name: &str) -> anyhow::Result<&'k [u8]> {
-    let mut files = keys.for_enrolment().iter();
-    let found = files.find(|(own, _)| *own == name);
-    let (_, bytes) = found.with_context(|| format!("{name} is not among the keys"))?;
-    Ok(bytes)
-}
-
 fn enrolled(keys: &OwnerKeys) -> anyhow::Result<Enrolled> {
-    let auth = |name| public(keys, name);
-    let variables = [auth("PK.auth")?, auth("KEK.auth")?, auth("db.auth")?];
+    let variables = ["PK.auth", "KEK.auth", "db.auth"].map(|name| keys.public(name));
     let enrolled = Enrolled::by_variables(variables);
     let enrolled = enrolled.context("what the keys' .auth files enrol cannot be read")?;
     Ok(Enrolled {
@@ -135,7 +132,7 @@ fn enrolled(keys: &OwnerKeys) -> anyhow::Result<Enrolled> {
 fn certificates(keys: &OwnerKeys) -> anyhow::Result<Vec<(&'static str, CertificateSummary)>> {
     let roles = [("PK", "PK.cer"), ("KEK", "KEK.cer"), ("db", "db.cer")];
     let read = |(role, file)| {
-        let summary = CertificateSummary::read(public(keys, file)?);
+        let summary = CertificateSummary::read(keys.public(file));
         Ok((
             role,
             summary.with_context(|| format!("{file} cannot be read"))?,

@@ -91,18 +91,23 @@ impl<'a> Work<'a> {
         &self,
         layers: impl IntoIterator<Item = Arc<dyn Layer>>,
     ) -> Vec<Arc<dyn Layer>> {
-        let once = |layer| cache::listed(self.store.as_ref(), self.spool.layer(layer));
-        layers.into_iter().map(once).collect()
+        layers.into_iter().map(self.once()).collect()
     }
 
     /// Makes the same of layers that are fetched, and lists each while others still come.
     pub fn arrival(&self) -> impl Fn(Arc<dyn Layer>, &AtomicBool) -> Arc<dyn Layer> + Sync {
-        let (store, spool) = (self.store.clone(), Arc::clone(&self.spool));
+        let once = self.once();
         move |layer, stop| {
-            let layer = cache::listed(store.as_ref(), spool.layer(layer));
+            let layer = once(layer);
             tree::list_ahead(&*layer, stop);
             layer
         }
+    }
+
+    /// Makes a layer one that is decompressed and listed once.
+    fn once(&self) -> impl Fn(Arc<dyn Layer>) -> Arc<dyn Layer> + Sync + use<> {
+        let (store, spool) = (self.store.clone(), Arc::clone(&self.spool));
+        move |layer| cache::listed(store.as_ref(), spool.layer(layer))
     }
 
     /// What `make` makes of a tree; a name and the other inputs say what that is.

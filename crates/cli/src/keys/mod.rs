@@ -124,7 +124,6 @@ fn not_written(error: WriteError) -> anyhow::Error {
 pub struct OwnerKeys {
     /// None where the key is not on this machine.
     db: Option<Box<dyn Signer>>,
-    certificate: Vec<u8>,
     for_enrolment: Vec<(&'static str, Vec<u8>)>,
 }
 
@@ -136,7 +135,6 @@ pub fn open_public(folder: &Path) -> anyhow::Result<OwnerKeys> {
         .collect::<anyhow::Result<_>>()?;
     Ok(OwnerKeys {
         db: None,
-        certificate: public(folder, "db.cer")?,
         for_enrolment,
     })
 }
@@ -150,7 +148,7 @@ pub fn open(
 ) -> anyhow::Result<OwnerKeys> {
     let db = open_db(folder, passphrase, sign_with)?;
     let public = open_public(folder)?;
-    if public.certificate != db.certificate() {
+    if public.certificate() != db.certificate() {
         let folder = folder.display();
         return Err(anyhow::anyhow!(
             "{folder}/db.cer, which would be enrolled, is not the certificate {folder}/db.crt, \
@@ -233,7 +231,14 @@ impl OwnerKeys {
 
     /// The certificate of the key that signs what boots, DER.
     pub fn certificate(&self) -> &[u8] {
-        &self.certificate
+        self.public("db.cer")
+    }
+
+    /// A file of what an owner enrols by hand; empty when it is none of these.
+    pub fn public(&self, name: &str) -> &[u8] {
+        let mut files = self.for_enrolment.iter();
+        let found = files.find(|(own, _)| *own == name);
+        found.map_or(&[], |(_, bytes)| bytes)
     }
 
     /// Names and contents of what an owner enrols by hand.

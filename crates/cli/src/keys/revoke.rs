@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use contract::manifest::Manifest;
 use formats::{authenticode, pkcs7};
 use serde::Serialize;
+use source::fetch::Digest;
 use source::keys::{CertificateSummary, Revoked, load_certificate, revoke};
 
 use super::open_file;
@@ -149,10 +150,9 @@ fn look_at(path: &Path, by_hash: bool) -> anyhow::Result<Vec<Named>> {
 
 fn image(path: &Path) -> anyhow::Result<Named> {
     let digest = digest(path)?;
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Named {
         file: path.to_owned(),
-        what: format!("the image {hex}"),
+        what: format!("the image {}", Digest(digest)),
         revoked: Revoked::Image(digest),
         certificate: None,
     })

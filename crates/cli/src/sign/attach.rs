@@ -5,19 +5,17 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use artifact::signing::{Request, Signatures, ToSign, manifests};
+use artifact::signing::{Signatures, ToSign};
 use artifact::uki;
 use chain::{Certificate, Owner};
 use contract::esp;
 use contract::manifest::Manifest;
 use contract::out::{DISK, REPORT, SBOM, UNSIGNED, uki as uki_file};
-use formats::authenticode;
-use source::keys::Signer;
 
 use super::coded;
 use crate::args;
 use crate::build::finish::{self, DiskNotes};
-use crate::build::release::{Release, possible_files};
+use crate::build::release::{Release, manifests, possible_files};
 use crate::build::staging::Staging;
 use crate::exit::{Code, WithCode};
 use crate::keys;
@@ -32,10 +30,17 @@ pub fn verb(options: &args::Attach, json: bool, quiet: bool) -> anyhow::Result<(
     let about = notes(out)?;
     let owner = keys::open_public(&options.keys.folder)?;
     let certificate = owner.certificate();
-    let manifests = manifests(out).with_context(cannot).map_err(coded)?;
-    let request = Request::of_release(out, &manifests, certificate);
-    let (request, messages) = request.with_context(cannot).map_err(coded)?;
-    let what = ToSign::trusted(request, messages, manifests.clone(), certificate.to_vec());
+    let manifests = manifests(out);
+    if manifests.is_empty() {
+        return Err(anyhow!(
+            "{} holds no release: no manifest is in it",
+            out.display()
+        ))
+        .with_context(cannot)
+        .code(Code::Missing);
+    }
+    let what = ToSign::of_release(out, &manifests, certificate);
+    let what = what.with_context(cannot).map_err(coded)?;
     let signatures = Signatures::read(&options.signatures, &what);
     let signatures = signatures
         .with_context(|| {
@@ -58,7 +63,8 @@ pub fn verb(options: &args::Attach, json: bool, quiet: bool) -> anyhow::Result<(
         let unsigned = fs::read(out.join(&name))
             .with_context(cannot)
             .input_code()?;
-        staging.write(&name, &sign(unsigned, &signatures)?)?;
+        let signed = uki::sign(unsigned, &signatures).code(Code::Refused)?;
+        staging.write(&name, &signed)?;
     }
     let owner = owner.signing_with(Box::new(signatures));
     finish::disk(&about, &manifests, &owner, &mut staging, &progress)?;
@@ -108,12 +114,6 @@ fn keep(manifests: &[Manifest], out: &Path, staging: &mut Staging) -> anyhow::Re
         staging.keep(name);
     }
     Ok(())
-}
-
-fn sign(unsigned: Vec<u8>, signatures: &Signatures) -> anyhow::Result<Vec<u8>> {
-    let message = authenticode::to_be_signed(&uki::digest(&unsigned)?)?;
-    let signature = signatures.sign(&message).code(Code::Refused)?;
-    uki::attach(unsigned, signatures.certificate(), &signature).code(Code::Refused)
 }
 
 /// Nothing takes a release's name that a machine would not start.

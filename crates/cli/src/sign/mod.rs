@@ -4,7 +4,7 @@
 mod attach;
 
 use std::fs;
-use std::io::{ErrorKind, IsTerminal};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
@@ -14,6 +14,7 @@ use serde::Serialize;
 pub use attach::verb as attach;
 
 use crate::args;
+use crate::confirm::Question;
 use crate::exit::{Code, Failure, WithCode, of_input};
 use crate::keys;
 use crate::output;
@@ -46,7 +47,16 @@ pub fn verb(options: &args::Sign, json: bool) -> anyhow::Result<()> {
         output::print(&format!("{what}\n"))?;
     }
     let release = &what.request().release;
-    agree(release, options.yes.as_deref())?;
+    let question = Question {
+        name: release,
+        is: format!("this is release {release:?}"),
+        option: "--yes",
+        would: format!("release {release} would be signed"),
+        warning: None,
+        purpose: "to sign it",
+        nothing: "nothing was signed",
+    };
+    question.ask(options.yes.as_deref())?;
     let sign_with = options.opening.sign_with.as_ref();
     let sign_with = sign_with.map_or(&[][..], |program| &program.0);
     let keys = keys::open_db(&options.keys.folder, &options.opening.passphrase, sign_with)?;
@@ -65,31 +75,6 @@ pub fn verb(options: &args::Sign, json: bool) -> anyhow::Result<()> {
             folder.display(),
             made.items.len(),
         )),
-    }
-}
-
-/// Ends well when the person says which release is signed.
-fn agree(release: &str, given: Option<&str>) -> anyhow::Result<()> {
-    match given {
-        Some(given) if given == release => return Ok(()),
-        Some(given) => {
-            let what = format!("--yes says {given:?}, and this is release {release:?}");
-            return Err(anyhow!("{what}; nothing was signed")).code(Code::Usage);
-        }
-        None => {}
-    }
-    if !std::io::stdin().is_terminal() {
-        let what = format!("release {release} would be signed, and there is no terminal to ask on");
-        return Err(anyhow!("{what}; '--yes {release}' says yes")).code(Code::Usage);
-    }
-    output::ask(&format!("Type {release} to sign it: "));
-    let mut line = String::new();
-    std::io::stdin()
-        .read_line(&mut line)
-        .context("the terminal cannot be read; nothing was signed")?;
-    match line.trim() == release {
-        true => Ok(()),
-        false => Err(anyhow!("{release} was not typed; nothing was signed")).code(Code::Refused),
     }
 }
 
@@ -114,7 +99,7 @@ fn write(folder: &Path, files: &[(String, Vec<u8>)]) -> anyhow::Result<()> {
 fn coded(error: anyhow::Error) -> anyhow::Error {
     let code = match error.downcast_ref::<signing::Error>() {
         Some(signing::Error::OtherKey { .. } | signing::Error::Sign(_)) => Code::Keys,
-        Some(signing::Error::Missing { .. } | signing::Error::NoRelease { .. }) => Code::Missing,
+        Some(signing::Error::Missing { .. }) => Code::Missing,
         Some(signing::Error::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
             Code::Missing
         }

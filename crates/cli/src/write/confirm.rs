@@ -1,12 +1,8 @@
 //! Before something is overwritten, the person names it once more.
 
-use std::io::IsTerminal;
-
-use anyhow::{Context, anyhow};
 use machine::write::{Claim, Target};
 
-use crate::exit::{Code, WithCode};
-use crate::output;
+use crate::confirm::Question;
 
 /// Ends well when the target may be overwritten: nothing is there, or its name was given or is
 /// typed now.
@@ -15,27 +11,14 @@ pub fn overwrite(target: &Target, given: Option<&str>) -> anyhow::Result<()> {
         return Ok(());
     };
     let path = target.path().display();
-    match given {
-        Some(given) if given == name => return Ok(()),
-        Some(given) => {
-            let what = format!("--yes-erase says {given:?}, and {path} is {name:?}");
-            return Err(anyhow!("{what}; nothing was written")).code(Code::Usage);
-        }
-        None => {}
-    }
-    if !std::io::stdin().is_terminal() {
-        let what = format!("{path} would be overwritten, and there is no terminal to ask on");
-        return Err(anyhow!("{what}; '--yes-erase {name}' says yes")).code(Code::Usage);
-    }
-    output::tell(&format!("Everything on {path} will be lost."));
-    output::ask(&format!("Type {name} to go on: "));
-    let mut line = String::new();
-    std::io::stdin()
-        .read_line(&mut line)
-        .context("the terminal cannot be read; nothing was written")
-        .code(Code::Failed)?;
-    match line.trim() {
-        typed if typed == name => Ok(()),
-        _ => Err(anyhow!("{name} was not typed; nothing was written")).code(Code::Refused),
-    }
+    let question = Question {
+        name: &name,
+        is: format!("{path} is {name:?}"),
+        option: "--yes-erase",
+        would: format!("{path} would be overwritten"),
+        warning: Some(format!("Everything on {path} will be lost.")),
+        purpose: "to go on",
+        nothing: "nothing was written",
+    };
+    question.ask(given)
 }

@@ -1,7 +1,8 @@
 //! Certificate authorities of others that an owner may want in db, known by their published fingerprints.
 
-use sha2::{Digest, Sha256};
 use uguid::{Guid, guid};
+
+use crate::fetch::Digest;
 
 /// Who Microsoft says that it is in signature lists.
 pub const MICROSOFT: Guid = guid!("77fa9abd-0359-4d32-bd60-28f4e78f784b");
@@ -74,7 +75,6 @@ pub const AUTHORITIES: [Authority; 5] = [
 
 /// The one whose certificate (DER) this is.
 pub fn authority(certificate: &[u8]) -> Option<&'static Authority> {
-    let digest = Sha256::digest(certificate);
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    AUTHORITIES.iter().find(|known| known.sha256 == hex)
+    let digest = Digest::of(certificate).to_string();
+    AUTHORITIES.iter().find(|known| known.sha256 == digest)
 }

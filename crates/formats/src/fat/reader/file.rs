@@ -70,12 +70,7 @@ impl<R: Read + Seek> Read for File<'_, R> {
 
 impl<R> Seek for File<'_, R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let target = match to {
-            SeekFrom::Start(offset) => Some(offset),
-            SeekFrom::End(offset) => self.size.checked_add_signed(offset),
-            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
-        };
-        self.position = target.ok_or(io::ErrorKind::InvalidInput)?;
+        self.position = crate::seek::target(to, self.position, self.size)?;
         Ok(self.position)
     }
 }
