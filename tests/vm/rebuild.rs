@@ -18,14 +18,15 @@ fn without_root_home_or_other_programs_the_same_bytes_come_out() {
     let first = release::default();
     let folder = scratch("rebuild");
     // The test's folders are the builder's to read, and only out/ is there to write to. The
-    // downloads are copied, because the cache belongs to whoever fills it; of finished work nothing
-    // is taken from there.
+    // downloads are copied, because the cache belongs to whoever fills it; finished work, which is
+    // most of the cache, is not: nothing is taken from there.
     let keys = folder.join("keys");
     let out = folder.join("out");
     let cache = out.join("cache");
-    fs::create_dir(&out).unwrap();
+    fs::create_dir_all(&cache).unwrap();
     succeed(Command::new("cp").arg("-r").arg(&first.keys).arg(&keys));
-    succeed(Command::new("cp").arg("-r").arg(downloads()).arg(&cache));
+    let downloaded = ["in-release", "sha256"].map(|name| downloads().join(name));
+    succeed(Command::new("cp").arg("-r").args(downloaded).arg(&cache));
     succeed(
         Command::new("chown")
             .args(["-R", "1000:1000"])
@@ -75,6 +76,7 @@ fn without_root_home_or_other_programs_the_same_bytes_come_out() {
         assert!(!calls.contains(forbidden), "the build called {forbidden}");
     }
     assert_eq!(digests(&first.out), digests(&out));
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 /// SHA-256 of every file of a release.

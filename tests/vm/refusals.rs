@@ -52,13 +52,15 @@ fn flip(path: &Path, offset: u64) {
     file.write_all_at(&[byte[0] ^ 0x10], offset).unwrap();
 }
 
-/// Boots an altered disk: the reason must come, and neither `never` nor the first screen.
+/// Boots an altered disk: the reason must come, and neither `never` nor the first screen. What was
+/// refused as it should be is removed: there are many such disks.
 #[track_caller]
 fn refused(release: &Release, disk: &Path, reason: &[&str], never: &str) {
     let seen = boot(release, disk, reason);
     seen.must(seen.met, "the reason was not on the screen");
     seen.must(!seen.serial.contains(SCREEN), "it reached the first screen");
     seen.must(!seen.serial.contains(never), "it came further than it may");
+    fs::remove_dir_all(disk.parent().unwrap()).unwrap();
 }
 
 /// What init prints when it ends a boot; the reason follows.
