@@ -1,6 +1,7 @@
 //! Every format and every archive against the tools that others use: one module a topic.
 
 mod alpine;
+mod authorities;
 mod cpio;
 mod debian;
 mod disk;

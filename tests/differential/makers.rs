@@ -134,6 +134,7 @@ fn ours(owner: &Owner) -> Vec<u8> {
         ucode: None,
         initrd: Data::Bytes(&[0xdd; 5000]),
         linux: &stub,
+        pcr: None,
     };
     build(&stub, &parts, &owner.signer("db")).unwrap()
 }

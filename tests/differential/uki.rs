@@ -22,6 +22,7 @@ fn parts(linux: &[u8]) -> Parts<'_> {
         ucode: Some(&[0xcc; 700]),
         initrd: Data::Bytes(INITRD),
         linux,
+        pcr: None,
     }
 }
 

@@ -177,12 +177,16 @@ fn a_rotated_db_key_is_trusted_beside_the_old_one_and_then_alone() {
     let first = fs::read(old.keys.join("db.auth")).unwrap();
     let files: [(&str, &[u8]); 2] = [("last.auth", &last), ("first.auth", &first)];
     // What is older than what the firmware has does not bring the old key back.
-    let job = job(
-        "rotate-finish",
-        &files,
-        "apply last.auth\napply first.auth\n",
-    );
+    // By what the firmware trusts then, the disk that the machine runs from holds.
+    let script = "apply last.auth\napply first.auth\n\
+                  sealboot verify --firmware --quiet /dev/vda >verified; echo \"verify ended with $?\"\n\
+                  busybox grep -e NOT -e FAILED verified\n";
+    let job = job("rotate-finish", &files, script);
     let seen = starts(&rotated.new, &variables, Some(&job));
+    seen.must(
+        said(&seen, "verify ended with 0"),
+        "the machine's firmware does not vouch for its disk",
+    );
     seen.must(said(&seen, "last.auth: db replaced"), "db was not replaced");
     seen.must(
         said(&seen, "first.auth ended with 1"),

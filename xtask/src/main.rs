@@ -1,8 +1,9 @@
-//! The project's own chores: `cargo xtask demo | screenshot | test | check | fuzz | tools | bench`.
+//! The project's own chores: `cargo xtask demo | screenshot | test | check | deny | fuzz | tools | bench`.
 
 mod bench;
 mod check;
 mod demo;
+mod deny;
 mod fuzz;
 mod process;
 mod suite;
@@ -31,6 +32,8 @@ enum Chore {
     },
     /// The house rules that a program can check: layering, unsafe code, file lengths
     Check,
+    /// Hold every dependency against deny.toml: licences, origins, what must not come in
+    Deny,
     /// Fuzz the readers of untrusted bytes
     Fuzz(fuzz::Options),
     /// Install the reference tools that the tests compare with
@@ -45,6 +48,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Screenshot => demo::screenshot(),
         Chore::Test { filter } => suite::run(filter.as_deref()),
         Chore::Check => check::run(),
+        Chore::Deny => deny::run(),
         Chore::Fuzz(options) => fuzz::run(&options),
         Chore::Tools => tools::install(tools::TEST),
         Chore::Bench(options) => bench::run(&options),

@@ -56,11 +56,24 @@ pub const TEST: &[Row] = &[
     ("docker-registry", "docker-registry"),
     ("softhsm2-util", "softhsm2"),
     ("/lib/systemd/systemd-measure", "systemd"),
+    // By which systemd-measure talks to a TPM.
+    (
+        "/usr/lib/x86_64-linux-gnu/libtss2-esys.so.0",
+        "libtss2-esys-3.0.2-0",
+    ),
+    ("/usr/lib/x86_64-linux-gnu/libtss2-rc.so.0", "libtss2-rc0"),
+    ("/usr/lib/x86_64-linux-gnu/libtss2-mu.so.0", "libtss2-mu0"),
+    (
+        "/usr/lib/x86_64-linux-gnu/libtss2-tcti-swtpm.so.0",
+        "libtss2-tcti-swtpm0",
+    ),
     ("/usr/lib/python3/dist-packages/pefile.py", "python3-pefile"),
     ("pesign", "pesign"),
     ("osslsigncode", "osslsigncode"),
     ("sbsign", "sbsigntool"),
     ("pkcs11-tool", "opensc"),
+    ("zbarimg", "zbar-tools"),
+    ("rsvg-convert", "librsvg2-bin"),
 ];
 
 /// How often packages are installed: one that comes can push out another that was there.

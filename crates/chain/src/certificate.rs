@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use formats::efi_signature_list::{self, CERT_SHA256, CERT_X509};
+use formats::efi_signature_list::{self, CERT_SHA256, CERT_X509, CERT_X509_SHA256};
 use formats::pkcs7::{CertificateFields, read_certificate};
+use sha2::{Digest, Sha256};
 use source::keys::CertificateSummary;
 
 use crate::{Error, Part};
@@ -30,6 +31,10 @@ pub struct Certificate {
 pub struct Owner {
     /// Signs what boots.
     pub db: Certificate,
+    /// More certificates whose signatures count as db's do: where a whole db is what is asked about.
+    pub others: Vec<Certificate>,
+    /// Authenticode digests, SHA-256, of what starts without a signature.
+    pub hashes: Vec<Vec<u8>>,
     /// May change db; `None` when only the db certificate is known.
     pub kek: Option<Certificate>,
     /// May change KEK; likewise.
@@ -48,6 +53,8 @@ pub struct Dbx {
     hashes: Vec<Vec<u8>>,
     /// Certificates, DER.
     certificates: Vec<Vec<u8>>,
+    /// SHA-256 of what was signed of a certificate, its TBSCertificate.
+    certificate_hashes: Vec<Vec<u8>>,
 }
 
 impl Dbx {
@@ -59,19 +66,34 @@ impl Dbx {
             match list.signature_type {
                 CERT_SHA256 => dbx.hashes.extend(entries),
                 CERT_X509 => dbx.certificates.extend(entries),
+                // The time behind it says since when, which needs a timestamp in the signature to help.
+                CERT_X509_SHA256 => dbx.certificate_hashes.extend(entries.map(|mut entry| {
+                    entry.truncate(32);
+                    entry
+                })),
                 _ => {}
             }
         }
         Ok(dbx)
     }
 
-    /// Why a program of that digest, signed by that certificate, does not start; `None` when it does.
-    pub(crate) fn why(&self, digest: &[u8; 32], certificate: &[u8]) -> Option<&'static str> {
+    /// Why a program of that digest does not start, whose signature these certificates (DER) vouch for, from
+    /// the signer's on; `None` when it does.
+    pub(crate) fn why(&self, digest: &[u8; 32], chain: &[Vec<u8>]) -> Option<&'static str> {
         if self.hashes.iter().any(|hash| hash == digest) {
             return Some("its Authenticode digest is in dbx: firmware does not start it");
         }
-        let revoked = self.certificates.iter().any(|der| der == certificate);
+        let revoked = chain.iter().any(|der| self.revokes(der));
         revoked.then_some("the certificate that signed it is in dbx: firmware does not start it")
+    }
+
+    fn revokes(&self, certificate: &[u8]) -> bool {
+        let by_hash = || {
+            let fields = read_certificate(certificate).ok()?;
+            let hash = Sha256::digest(&fields.signed);
+            Some(self.certificate_hashes.iter().any(|h| h[..] == hash[..]))
+        };
+        self.certificates.iter().any(|der| der == certificate) || by_hash() == Some(true)
     }
 }
 
@@ -112,13 +134,9 @@ impl Owner {
     /// are there. Private keys are not looked at.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let open = |name: &str| Certificate::open(&folder.join(format!("{name}.crt")));
-        let mut owner = Self {
-            db: open("db")?,
-            kek: Some(open("KEK")?),
-            pk: Some(open("PK")?),
-            dbx: None,
-            also: Vec::new(),
-        };
+        let mut owner = Self::with(open("db")?);
+        owner.kek = Some(open("KEK")?);
+        owner.pk = Some(open("PK")?);
         for name in ["db.esl", "KEK.esl"] {
             let path = folder.join(name);
             if path.exists() {
@@ -137,10 +155,61 @@ impl Owner {
     pub fn with(db: Certificate) -> Self {
         Self {
             db,
+            others: Vec::new(),
+            hashes: Vec::new(),
             kek: None,
             pk: None,
             dbx: None,
             also: Vec::new(),
+        }
+    }
+
+    /// All that a db holds, EFI signature lists; `name` says where it was found. Of several certificates the first
+    /// is the one that is named.
+    pub fn of_db(name: &str, lists: &[u8]) -> Result<Self, Error> {
+        let mut certificates = Vec::new();
+        let mut hashes = Vec::new();
+        for list in efi_signature_list::read(lists)? {
+            let entries = list.signatures.into_iter().map(|entry| entry.data);
+            match list.signature_type {
+                CERT_X509 => certificates.extend(entries),
+                CERT_SHA256 => hashes.extend(entries),
+                _ => {}
+            }
+        }
+        // Those with other keys than RSA vouch for nothing here.
+        let usable = |der: &Vec<u8>| Certificate::read(name, der).ok();
+        let mut certificates = certificates.iter().filter_map(usable);
+        let first = certificates.next();
+        let mut owner = Self::with(first.ok_or_else(|| Error::NoCertificate(name.to_owned()))?);
+        owner.others = certificates.collect();
+        owner.hashes = hashes;
+        Ok(owner)
+    }
+
+    /// All certificates whose signatures count, the one that is named first.
+    pub(crate) fn trusted(&self) -> impl Iterator<Item = &Certificate> {
+        std::iter::once(&self.db).chain(&self.others)
+    }
+
+    /// Whether any of them makes something hold: which, where there are several. The complaint is the first one's.
+    pub(crate) fn any<T, E>(
+        &self,
+        mut holds: impl FnMut(&[u8]) -> Result<T, E>,
+    ) -> Result<String, E> {
+        let first = match holds(&self.db.der) {
+            Ok(_) => return Ok(self.said(&self.db)),
+            Err(error) => error,
+        };
+        let other = (self.others.iter()).find(|other| holds(&other.der).is_ok());
+        other.map(|other| self.said(other)).ok_or(first)
+    }
+
+    /// Which certificate it was, where there are several.
+    pub(crate) fn said(&self, certificate: &Certificate) -> String {
+        match self.others.is_empty() {
+            true => String::new(),
+            false => format!("by {}", certificate.summary.subject),
         }
     }
 }

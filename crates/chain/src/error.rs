@@ -13,6 +13,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// Signature lists that nothing can be verified with.
+    #[error("{0} lists no certificate with an RSA key")]
+    NoCertificate(String),
     /// Nothing that has bytes of its own.
     #[error("{what} is {found}; a file or a disk is needed")]
     NotAFile {

@@ -1,6 +1,7 @@
 //! The command line: one definition, from which help, man pages and completions come.
 
 mod artefact;
+mod backup;
 mod keep;
 mod keys;
 mod oci;
@@ -17,6 +18,7 @@ pub use artefact::{
     DiskBuild, DiskVerb, ImageBuild, ImageHash, ImageVerb, InitrdBuild, InitrdVerb, Signing,
     UkiBuild, UkiVerb,
 };
+pub use backup::{KeysBackup, KeysExport, KeysRestore};
 pub use keep::Keep;
 pub use keys::{KeyName, KeysApply, KeysRevoke, KeysRotate};
 pub use oci::{OciBuild, OciCopy, OciPush, OciVerb};
@@ -104,6 +106,13 @@ pub enum KeysVerb {
     Show(KeysFolder),
     /// Prove that the keys still sign, and that what belongs to them is whole: of a backup, too
     Check(KeysCheck),
+    /// Write down the private keys: pages to be printed, with QR codes and text
+    #[command(after_long_help = backup::BACKUP_HELP)]
+    Backup(KeysBackup),
+    /// Make a keys folder of what was written down
+    Restore(KeysRestore),
+    /// Copy what is public of the keys: for a machine that builds, and to be enrolled
+    Export(KeysExport),
     /// Replace a key by a new one, in three steps, with the updates that machines need
     #[command(after_long_help = keys::ROTATE_HELP)]
     Rotate(KeysRotate),
@@ -197,6 +206,9 @@ pub struct KeysCreate {
 /// `sealboot keys check`
 #[derive(Args, Debug)]
 pub struct KeysCheck {
+    /// Text files with the lines of a backup: what is on paper signs, and is this folder's
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "names")]
+    pub backup: Vec<PathBuf>,
     /// Only these
     #[arg(value_name = "KEY", default_values = ["PK", "KEK", "db"], value_parser = ["PK", "KEK", "db"])]
     pub names: Vec<String>,
@@ -314,7 +326,8 @@ pub struct Measure {
 /// `sealboot verify`
 #[derive(Args, Debug)]
 pub struct Verify {
-    /// What to verify: anything that 'sealboot inspect' knows
+    /// What to verify: anything that 'sealboot inspect' knows, or a release in a registry
+    /// (oci://REGISTRY/NAME[:TAG], oci:FOLDER, oci-archive:FILE)
     #[arg(value_name = "FILE", default_value = "out")]
     pub file: PathBuf,
     #[command(flatten)]
@@ -322,9 +335,19 @@ pub struct Verify {
     /// The certificate in db that signs what boots, PEM or DER, instead of a folder of keys
     #[arg(long, value_name = "FILE", conflicts_with = "folder")]
     pub certificate: Option<PathBuf>,
+    /// All that firmware trusts, instead: a file of EFI signature lists, as db holds them. What any
+    /// certificate in it vouches for holds
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["folder", "certificate"])]
+    pub db: Option<PathBuf>,
     /// What firmware refuses: a file of EFI signature lists, as dbx holds them
     #[arg(long, value_name = "FILE")]
     pub dbx: Option<PathBuf>,
+    /// This machine's own db and dbx, as its firmware has them now
+    #[arg(long, conflicts_with_all = ["folder", "certificate", "db", "dbx"])]
+    pub firmware: bool,
+    /// Every check, and why it must hold
+    #[arg(long)]
+    pub explain: bool,
 }
 
 /// `sealboot recovery …`

@@ -1,48 +1,92 @@
 //! `sealboot verify`: whether the chain of trust holds, from the owner's certificate on.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::Context;
 use chain::report::{Report, State};
 use chain::{Certificate, Dbx, Owner};
+use formats::efivars::{DB, DBX, Variable};
+use linux::efivars;
+use tempfile::TempDir;
 
 use crate::exit::{Code, WithCode};
 use crate::inspect::unusable;
 use crate::progress::Progress;
-use crate::{args, output};
+use crate::{args, oci, output};
 
-/// Checks, prints every check, and fails when one does.
+/// Checks, prints what came of it, and fails when something does not hold.
 pub fn verb(options: &args::Verify, json: bool, quiet: bool) -> anyhow::Result<()> {
-    let owner = match &options.certificate {
-        Some(file) => Certificate::open(file).map(Owner::with),
-        None => Owner::open(&options.keys.folder),
-    };
-    let mut owner = owner
-        .context(
-            "the certificate to verify with cannot be had; --keys names the owner's keys folder, \
-             --certificate a certificate",
-        )
-        .code(Code::Keys)?;
+    let mut owner = trusted(options).code(Code::Keys)?;
     if let Some(path) = &options.dbx {
         let read = || anyhow::Ok(Dbx::read(&fs::read(path)?)?);
         let cannot = || format!("{} cannot be used as a dbx", path.display());
         owner.dbx = Some(read().with_context(cannot).input_code()?);
     }
-    let step = Progress::new(quiet || json).step("verifying");
-    let report = chain::verify(&options.file, &owner, &mut |done, total| {
-        step.bytes(done, total);
-    })
-    .with_context(|| unusable(&options.file, "verified"))
-    .input_code()?;
+    let progress = Progress::new(quiet || json);
+    let borrowed = match oci::elsewhere(&options.file)? {
+        Some(reference) => Some(oci::release::borrow(&reference, &progress)?),
+        None => None,
+    };
+    let file = borrowed
+        .as_ref()
+        .map_or(options.file.as_path(), TempDir::path);
+    let step = progress.step("verifying");
+    let mut report = chain::verify(file, &owner, &mut |done, total| step.bytes(done, total))
+        .with_context(|| unusable(&options.file, "verified"))
+        .input_code()?;
     step.clear();
-    match json {
-        true => output::print_json(&report)?,
-        false => output::print(&report.render())?,
+    report.path = options.file.display().to_string();
+    match (json, options.explain) {
+        (true, _) => output::print_json(&report)?,
+        (false, true) => output::print(&report.explain())?,
+        (false, false) => output::print(&report.render())?,
     }
     match report.holds {
         true => Ok(()),
         false => Err(refusal(&report)).code(Code::Refused),
     }
+}
+
+/// What signatures count by.
+fn trusted(options: &args::Verify) -> anyhow::Result<Owner> {
+    if options.firmware {
+        return firmware();
+    }
+    if let Some(file) = &options.db {
+        let cannot = || format!("{} cannot be used as a db", file.display());
+        let lists = fs::read(file).with_context(cannot)?;
+        return Owner::of_db(&file.display().to_string(), &lists).with_context(cannot);
+    }
+    let owner = match &options.certificate {
+        Some(file) => Certificate::open(file).map(Owner::with),
+        None => Owner::open(&options.keys.folder),
+    };
+    owner.context(
+        "the certificate to verify with cannot be had; --keys names the owner's keys folder, \
+         --certificate a certificate, --db a firmware's whole list",
+    )
+}
+
+/// db and dbx of the machine that this runs on.
+fn firmware() -> anyhow::Result<Owner> {
+    let folder = Path::new(efivars::FOLDER);
+    let read = |variable: Variable| {
+        let found = efivars::read(folder, &variable.file_name())?;
+        // Four bytes of attributes go before the value.
+        anyhow::Ok(found.map(|bytes| bytes.get(4..).unwrap_or_default().to_vec()))
+    };
+    let cannot = "this machine's firmware does not say what it trusts";
+    let db = read(DB).context(cannot)?.with_context(|| {
+        format!(
+            "{cannot}: there is no db in {}; is it a machine with UEFI, and are keys enrolled?",
+            folder.display()
+        )
+    })?;
+    let mut owner = Owner::of_db("db of this machine", &db).context(cannot)?;
+    let dbx = read(DBX).context(cannot)?.unwrap_or_default();
+    owner.dbx = Some(Dbx::read(&dbx).context("this machine's dbx cannot be read")?);
+    Ok(owner)
 }
 
 /// How much does not hold, and the first thing of it.

@@ -7,6 +7,7 @@
 //! [`assemble`], [`digest`] and `formats::authenticode::to_be_signed` here, the signature there,
 //! [`attach`] here again.
 
+mod pcr;
 mod write;
 
 use std::io::{self, Cursor};
@@ -17,6 +18,7 @@ use formats::pe::format::{
 };
 use formats::pe::{self, Data, Layout, NewSection, Pe};
 use formats::uki::sbat;
+pub use pcr::{PcrSigner, signatures};
 use source::keys::{SignError, Signer, VerifyError, verify_image};
 pub use write::write;
 
@@ -38,6 +40,8 @@ pub struct Parts<'a> {
     pub initrd: Data<'a>,
     /// Kernel, a PE image; not a byte of it is changed: `.linux`.
     pub linux: &'a [u8],
+    /// Signs the states of PCR 11: `.pcrpkey` and `.pcrsig`.
+    pub pcr: Option<PcrSigner<'a>>,
 }
 
 /// Why a UKI could not be made.
@@ -102,16 +106,18 @@ pub fn build(stub: &[u8], parts: &Parts<'_>, signer: &dyn Signer) -> Result<Vec<
 
 /// The UKI before it is signed; all of it is in memory.
 pub fn assemble(stub: &[u8], parts: &Parts<'_>) -> Result<Vec<u8>, Error> {
-    lay_out(stub, parts, |layout| {
+    lay_out(stub, parts, None, |layout| {
         let missing = || Error::Write(io::ErrorKind::NotFound.into());
         layout.into_image().ok_or_else(missing)
     })
 }
 
-/// Decides where everything is, and hands that over.
+/// Decides where everything is, and hands that over. `initrd` is the SHA-256 of one that comes later, needed
+/// where PCRs are signed.
 fn lay_out<T>(
     stub: &[u8],
     parts: &Parts<'_>,
+    initrd: Option<[u8; 32]>,
     then: impl FnOnce(Layout<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let stub_image = Pe::parse(stub).map_err(Error::Stub)?;
@@ -132,16 +138,31 @@ fn lay_out<T>(
     // Kernels that are started by the handover protocol run in place: their section is code.
     let code = CNT_CODE | MEM_READ;
     let uname = (!parts.uname.is_empty()).then_some(parts.uname.as_bytes());
-    let rows: [(&str, Option<Data<'_>>, u32); 7] = [
+    let key = parts.pcr.map(|pcr| pcr.key.public_pem()).transpose()?;
+    let key = key.as_ref().map(|pem| Data::from(pem.as_bytes()));
+    let rows: [(&str, Option<Data<'_>>, u32); 8] = [
         (".osrel", Some(parts.os_release.as_bytes().into()), data),
         (".cmdline", Some(parts.cmdline.as_bytes().into()), data),
         (".uname", uname.map(Data::from), data),
         (".sbat", Some(sbat.as_bytes().into()), data),
         (".ucode", parts.ucode.map(Data::from), data),
         (".initrd", Some(parts.initrd), data),
+        (".pcrpkey", key, data),
         (".linux", Some(parts.linux.into()), code),
     ];
+    let signatures = parts.pcr.map(|signer| {
+        let digests: Vec<_> = (rows.iter())
+            .filter_map(|(name, data, _)| match data.as_ref()? {
+                Data::Bytes(bytes) => Some((*name, pcr::sha256(bytes))),
+                Data::Later(_) => Some((*name, initrd?)),
+            })
+            .collect();
+        pcr::signatures(pcr::state(&digests), &signer)
+    });
+    let signatures = signatures.transpose()?;
+    let signatures = signatures.as_ref().map(|text| Data::from(text.as_bytes()));
     let sections: Vec<_> = (rows.into_iter())
+        .chain([(".pcrsig", signatures, data)])
         .filter_map(|(name, data, characteristics)| {
             let data = data?;
             Some(NewSection {

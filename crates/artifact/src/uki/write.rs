@@ -4,13 +4,15 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 use formats::authenticode::{self, ImageHasher};
 use formats::pe::format::DIRECTORY_CERTIFICATES;
-use formats::pe::{Checksum, Give};
+use formats::pe::{Checksum, Data, Give};
+use sha2::{Digest, Sha256};
 use source::keys::{Signer, verify_image_digest};
 
 use super::{Error, Parts, lay_out};
 
 /// Writes the UKI to `out`, an empty file, signed if there is a signer; returns its size in bytes.
-/// `give` writes the initrd when [`Parts::initrd`] says that it comes later.
+/// `give` writes the initrd when [`Parts::initrd`] says that it comes later: twice where PCRs are signed, because the
+/// signatures are a part of the image and follow from all of it.
 ///
 /// The signature is verified before it is stored. After an error `out` is of no use.
 pub fn write<W: Write + Seek>(
@@ -20,7 +22,15 @@ pub fn write<W: Write + Seek>(
     out: &mut W,
     give: &mut Give<'_>,
 ) -> Result<u64, Error> {
-    lay_out(stub, parts, |layout| {
+    let initrd = match (parts.initrd, parts.pcr) {
+        (Data::Later(_), Some(_)) => {
+            let mut hash = Sha256::new();
+            give(&mut hash).map_err(Error::Write)?;
+            Some(hash.finalize().into())
+        }
+        _ => None,
+    };
+    lay_out(stub, parts, initrd, |layout| {
         let mut pass = Pass {
             out,
             digest: ImageHasher::new(),

@@ -82,6 +82,7 @@ fn certificate(context: &mut Context<'_, '_>, files: &mut Files<'_>, path: &str,
     match (files.read(path, SMALL), (row.own)(context.owner)) {
         (Err(error), _) => absence(context, path, CER, &error),
         (Ok(_), None) => context.report.not_checked(path, CER, UNKNOWN),
+        (Ok(found), _) if is_other(context.owner, row, &found) => context.report.ok(path, CER, ""),
         (Ok(found), Some(own)) => match first_difference(&own.der, &found) {
             None => context.report.ok(path, CER, ""),
             Some((offset, ..)) => {
@@ -98,6 +99,11 @@ fn certificate(context: &mut Context<'_, '_>, files: &mut Files<'_>, path: &str,
             }
         },
     }
+}
+
+/// Of a whole db, each certificate is as good as the first.
+fn is_other(owner: &Owner, row: &Row, found: &[u8]) -> bool {
+    row.variable == DB && owner.others.iter().any(|other| other.der == found)
 }
 
 fn signed(context: &mut Context<'_, '_>, path: &str, bytes: &[u8], row: &Row) {

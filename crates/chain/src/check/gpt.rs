@@ -8,6 +8,10 @@ use crate::kind::Kind;
 use crate::report::{Break, Report};
 use crate::{Error, Part};
 
+/// What no signature is about, wherever the release is on a disk.
+const UNSIGNED: &str =
+    "partition table, the file system's own structures and unused space: no signature covers them";
+
 /// Checks all of it; gives the manifests that the UKIs of the first boot partition with any pin.
 pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Vec<Vec<u8>> {
     let name = part.name().to_owned();
@@ -22,7 +26,14 @@ pub(super) fn check(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Vec<V
         }
     };
     compare(context, part, &table);
+    context.report.summary.not_covered(UNSIGNED);
     let partitions = boot_partitions(&table);
+    for other in (table.partitions.iter()).filter(|found| !partitions.contains(found)) {
+        let (number, name) = (other.number, &other.name);
+        let size = other.size(table.sector_size);
+        let what = format!("partition {number}, {name:?}, {size} bytes: no part of the release");
+        context.report.summary.not_covered(what);
+    }
     if partitions.is_empty() {
         let found = Break::of(&name, Error::NoBootPartition(name.clone()).to_string());
         context
@@ -107,7 +118,7 @@ fn boot_partition(
     );
     let mut inner = Context {
         owner: context.owner,
-        report: Report::new(part.name(), Kind::Disk, &context.owner.db),
+        report: Report::new(part.name(), Kind::Disk, context.owner),
         meter: &mut *context.meter,
     };
     let pinned = slot::check(&mut inner, part, start, size);

@@ -190,7 +190,7 @@ fn every_block(context: &mut Context<'_, '_>, part: &mut Part<'_>, shape: &Shape
     let what = "hash tree against the root hash";
     let detail = format!("{tree} blocks");
     context.report.settle(&path, what, hashes, detail);
-    let what = "data against the hash tree";
+    let what = super::BLOCKS;
     if unreadable > UNREADABLE {
         let why = format!("it was given up after {UNREADABLE} unreadable blocks");
         context.report.not_checked(&path, what, why);

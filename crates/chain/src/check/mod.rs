@@ -11,6 +11,7 @@ mod image;
 mod layout;
 mod policy;
 mod programs;
+pub(crate) mod reason;
 mod release;
 mod single;
 mod slot;
@@ -25,6 +26,12 @@ use crate::files::Files;
 use crate::kind::{Kind, recognise};
 use crate::report::{Break, Report, State};
 use crate::{Error, Owner, Part, Progress};
+
+/// The check of a signature.
+pub(crate) const SIGNED: &str = "signed by the db certificate";
+
+/// The check of an image's data.
+pub(crate) const BLOCKS: &str = "data against the hash tree";
 
 /// Bytes read, told to whoever shows progress.
 pub(crate) struct Meter<'a> {
@@ -82,7 +89,7 @@ fn examine(path: &Path, owner: &Owner, progress: Progress<'_>) -> Result<Report,
     meter.total = part.size();
     let mut context = Context {
         owner,
-        report: Report::new(&shown, kind, &owner.db),
+        report: Report::new(&shown, kind, owner),
         meter: &mut meter,
     };
     match kind {
@@ -118,7 +125,7 @@ fn folder(path: &Path, shown: &str, owner: &Owner, meter: &mut Meter<'_>) -> Res
     }
     let mut context = Context {
         owner,
-        report: Report::new(shown, Kind::Folder, &owner.db),
+        report: Report::new(shown, Kind::Folder, owner),
         meter,
     };
     let in_folder = release::check(&mut context, &mut files, &systems);
@@ -128,7 +135,7 @@ fn folder(path: &Path, shown: &str, owner: &Owner, meter: &mut Meter<'_>) -> Res
     }
     let mut inner = Context {
         owner,
-        report: Report::new(out::DISK, Kind::Disk, &owner.db),
+        report: Report::new(out::DISK, Kind::Disk, owner),
         meter: context.meter,
     };
     let mut pinned = Vec::new();

@@ -35,6 +35,7 @@ pub(super) fn asked(
     let broken = |what: &str| Break::of(name, what);
     match (execute, &manifest.policy) {
         (Some("any"), None) => {
+            context.report.summary.runs("any program may be executed");
             let detail = "none, execution is not restricted";
             context.report.ok(name, WHAT, detail);
         }
@@ -48,6 +49,8 @@ pub(super) fn asked(
             context.report.failed(name, WHAT, found);
         }
         (Some("signed"), Some(file)) => {
+            let what = "only programs of the release's images may be executed";
+            context.report.summary.runs(what);
             context.report.ok(name, WHAT, file);
             return true;
         }
@@ -63,14 +66,14 @@ pub(super) fn asked(
 /// manifest, whoever signed it.
 pub(super) fn check(context: &mut Context<'_, '_>, files: &mut Files<'_>, manifest: &Manifest) {
     let path = files.release(&esp::policy_file(manifest.system_name()));
-    let what = "signed by the db certificate";
+    let what = super::SIGNED;
     let signed = match files.read(&path, SMALL) {
         Ok(signed) => signed,
         Err(error) => return context.report.failed(&path, what, absent(&path, &error)),
     };
     // The kernel takes the policy when a certificate in db signed it.
-    match verify_attached(&context.owner.db.der, &signed) {
-        Ok(_) => context.report.ok(&path, what, ""),
+    match context.owner.any(|der| verify_attached(der, &signed)) {
+        Ok(by) => context.report.ok(&path, what, by),
         Err(error) => {
             let found = Break::of(&path, error.to_string());
             context.report.failed(&path, what, found);

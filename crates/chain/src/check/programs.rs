@@ -55,9 +55,7 @@ fn program(context: &mut Context<'_, '_>, files: &mut Files<'_>, path: &str) {
         }
         Err(error) => {
             let found = super::release::absent(path, &error);
-            context
-                .report
-                .failed(path, "signed by the db certificate", found);
+            context.report.failed(path, super::SIGNED, found);
         }
     }
 }

@@ -83,13 +83,13 @@ fn readable(context: &mut Context<'_, '_>, part: &mut Part<'_>, name: &str) {
 /// A signature with what it is of inside: an execution policy.
 fn whole(context: &mut Context<'_, '_>, part: &mut Part<'_>) {
     let name = part.name().to_owned();
-    let what = "signed by the db certificate";
+    let what = super::SIGNED;
     let bytes = match part.all(SMALL) {
         Ok(bytes) => bytes,
         Err(error) => return broken(context, part, what, &error),
     };
-    match verify_attached(&context.owner.db.der, &bytes) {
-        Ok(_) => context.report.ok(&name, what, ""),
+    match context.owner.any(|der| verify_attached(der, &bytes)) {
+        Ok(by) => context.report.ok(&name, what, by),
         Err(error) => {
             let found = Break::of(&name, error.to_string());
             context.report.failed(&name, what, found);
@@ -236,13 +236,12 @@ fn list(context: &mut Context<'_, '_>, part: &mut Part<'_>) {
 
 fn role(context: &Context<'_, '_>, der: &[u8]) -> Option<&'static str> {
     let owner = context.owner;
-    let rows = [
-        ("db", Some(&owner.db)),
-        ("KEK", owner.kek.as_ref()),
-        ("PK", owner.pk.as_ref()),
-    ];
-    let found = rows
-        .into_iter()
-        .find(|(_, own)| own.is_some_and(|own| own.der == der));
-    found.map(|(role, _)| role)
+    let above = [("KEK", owner.kek.as_ref()), ("PK", owner.pk.as_ref())];
+    let rows = (owner.trusted().map(|own| ("db", own))).chain(
+        above
+            .into_iter()
+            .filter_map(|(role, own)| Some((role, own?))),
+    );
+    let mut found = rows.filter(|(_, own)| own.der == der);
+    found.next().map(|(role, _)| role)
 }

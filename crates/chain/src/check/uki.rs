@@ -3,13 +3,13 @@
 use contract::boot::{self, Boot};
 use contract::cmdline;
 use contract::manifest::Manifest;
-use source::keys::{VerifyError, verify_image_digest};
+use source::keys::{CertificateSummary, VerifyError, Vouched, verify_image_by_any};
 
 use super::{Context, layout, policy};
 use crate::initrd::{self, Pinned};
 use crate::report::{Break, Breaks};
 use crate::uki::{Section, Uki, digest};
-use crate::{Error, Part};
+use crate::{Certificate, Error, Owner, Part};
 
 /// What a UKI pins.
 pub(super) struct Pins {
@@ -44,6 +44,7 @@ pub(super) fn check(
         let why = "its initrd is not sealboot's: what that starts, and whether it checks what it mounts, is not \
                    known here";
         context.report.not_checked(&name, what, why);
+        stranger(context, part, &uki);
         return None;
     }
     let pinned = match unpacked {
@@ -72,9 +73,30 @@ pub(super) fn check(
         command_line(context, part, &uki, settings);
     }
     let (manifest, bytes) = (manifest?, pinned.manifest?);
+    let release = format!("release {}: Linux {}", manifest.title(), manifest.kernel);
+    context.report.summary.runs(release);
+    let line = uki.text(part, ".cmdline").unwrap_or_default();
+    context.report.summary.runs(format!("command line: {line}"));
     let policy =
         settings.is_some_and(|settings| policy::asked(context, &name, &settings, &manifest));
     Some(Pins { bytes, policy })
+}
+
+/// What a UKI of somebody else says of itself.
+fn stranger(context: &mut Context<'_, '_>, part: &mut Part<'_>, uki: &Uki) {
+    let summary = &mut context.report.summary;
+    let release = uki.text(part, ".osrel").unwrap_or_default();
+    // os-release(5)
+    let pretty = (release.lines()).find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    let release = pretty.map_or(String::new(), |name| {
+        format!(", it calls itself {}", name.trim_matches(['"', '\'']))
+    });
+    let kernel = uki.text(part, ".uname");
+    let kernel = kernel.unwrap_or_else(|| "of a version that it does not say".to_owned());
+    summary.runs(format!("Linux {kernel}{release}"));
+    if let Some(line) = uki.text(part, ".cmdline") {
+        summary.runs(format!("command line: {line}"));
+    }
 }
 
 /// Whether the initrd has any of the files by which sealboot's init goes. One that is of the same form, but
@@ -91,43 +113,63 @@ fn is_ours(part: &mut Part<'_>, unpacked: Option<&(Section, Result<Pinned, Error
 /// the signature does not hold.
 pub(super) fn signature(context: &mut Context<'_, '_>, part: &mut Part<'_>) -> Option<Uki> {
     let name = part.name().to_owned();
-    let what = "signed by the db certificate";
+    let what = super::SIGNED;
     let uki = match Uki::open(part) {
         Ok(uki) => uki,
         Err(error) => {
-            let found = Break::of(&name, error.to_string()).at(part, 0);
+            let why = error.to_string();
+            context.report.summary.refuses(&name, why.as_str());
+            let found = Break::of(&name, why).at(part, 0);
             context.report.failed(&name, what, found);
             return None;
         }
     };
     match authentic(context, part, &uki) {
-        Ok(digest) => {
-            context.report.ok(&name, what, "");
-            revoked(context, &name, &digest);
+        Ok((digest, accepted)) => {
+            context.report.ok(&name, what, accepted.said);
+            revoked(context, &name, &digest, &accepted.chain);
         }
-        Err(found) => context.report.failed(&name, what, *found),
+        Err(found) => {
+            context.report.summary.refuses(&name, found.what.as_str());
+            context.report.failed(&name, what, *found);
+        }
     }
     Some(uki)
 }
 
 /// dbx goes before db (UEFI 2.10, section 32.5.3.3).
-fn revoked(context: &mut Context<'_, '_>, name: &str, digest: &[u8; 32]) {
+fn revoked(context: &mut Context<'_, '_>, name: &str, digest: &[u8; 32], chain: &[Vec<u8>]) {
     let Some(dbx) = &context.owner.dbx else {
-        return;
+        return context.report.summary.starts(name);
     };
     let what = "not revoked by dbx";
-    match dbx.why(digest, &context.owner.db.der) {
-        None => context.report.ok(name, what, ""),
-        Some(why) => context.report.failed(name, what, Break::of(name, why)),
+    match dbx.why(digest, chain) {
+        None => {
+            context.report.summary.starts(name);
+            context.report.ok(name, what, "");
+        }
+        Some(why) => {
+            context.report.summary.refuses(name, why);
+            context.report.failed(name, what, Break::of(name, why));
+        }
     }
 }
 
-/// The digest, when a signature by the db certificate is for it.
+/// Why firmware starts a program.
+struct Accepted {
+    /// The certificates that vouch for it, from the signer's on, DER; none where its digest is in db.
+    chain: Vec<Vec<u8>>,
+    /// In words.
+    said: String,
+}
+
+/// The digest, when a signature that a certificate in db vouches for is for it, or db has it.
 fn authentic(
     context: &mut Context<'_, '_>,
     part: &mut Part<'_>,
     uki: &Uki,
-) -> Result<[u8; 32], Box<Break>> {
+) -> Result<([u8; 32], Accepted), Box<Break>> {
+    let owner = context.owner;
     let name = part.name().to_owned();
     let wrong = |error: &Error| Box::new(super::release::absent(&name, error));
     let computed = digest(part, &mut |bytes| context.meter.add(bytes));
@@ -147,8 +189,17 @@ fn authentic(
         (Ok(computed), Ok(signatures)) => (computed, signatures),
     };
     let signatures: Vec<&[u8]> = signatures.iter().map(Vec::as_slice).collect();
-    match verify_image_digest(&context.owner.db.der, &computed, &signatures) {
-        Ok(()) => Ok(computed),
+    if owner.hashes.iter().any(|hash| *hash == computed) {
+        let (chain, said) = (Vec::new(), "its digest is in db".to_owned());
+        return Ok((computed, Accepted { chain, said }));
+    }
+    let trusted: Vec<&Certificate> = owner.trusted().collect();
+    let anchors: Vec<&[u8]> = trusted.iter().map(|own| own.der.as_slice()).collect();
+    match verify_image_by_any(&anchors, &computed, &signatures) {
+        Ok(Vouched { by, chain }) => {
+            let said = signers(owner, trusted.get(by).copied(), &chain, signatures.len());
+            Ok((computed, Accepted { chain, said }))
+        }
         Err(VerifyError::Digest { found, signed }) => {
             let what = "the UKI was changed after signing: its Authenticode digest is another one";
             Err(Box::new(Break::of(&name, what).differs(signed, found)))
@@ -157,6 +208,26 @@ fn authentic(
             Break::of(&name, error.to_string()).at(part, table),
         )),
     }
+}
+
+/// Which certificate vouches, where that is a question; how many signatures there are beside.
+fn signers(
+    owner: &Owner,
+    by: Option<&Certificate>,
+    chain: &[Vec<u8>],
+    signatures: usize,
+) -> String {
+    let mut parts = vec![by.map_or(String::new(), |own| owner.said(own))];
+    if let [own, _, ..] = chain {
+        let subject = CertificateSummary::read(own).map(|summary| summary.subject);
+        let subject = subject.unwrap_or_else(|_| "another certificate".to_owned());
+        parts.push(format!("the signer is {subject}, certified by it"));
+    }
+    if signatures > 1 {
+        parts.push(format!("one of {signatures} signatures"));
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join(", ")
 }
 
 fn contents(name: &str, pinned: &Pinned) -> (Option<Manifest>, Breaks) {

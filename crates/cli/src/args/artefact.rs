@@ -126,6 +126,14 @@ pub struct UkiBuild {
     /// Kernel version; by default what the kernel says of itself
     #[arg(long, value_name = "VERSION")]
     pub kernel_version: Option<String>,
+    /// Private key, PKCS#8: signs the states of the TPM's PCR 11, so that what is sealed to the key opens for this
+    /// UKI (.pcrpkey, .pcrsig)
+    #[arg(long, value_name = "FILE")]
+    pub pcr_key: Option<PathBuf>,
+    /// A state to sign: phases that were measured, joined by colons; "" is the one in which the kernel starts
+    /// [default: those of systemd-measure]
+    #[arg(long, value_name = "PHASES", requires = "pcr_key")]
+    pub pcr_phase: Vec<String>,
     /// The UKI
     #[arg(long, short, value_name = "FILE", default_value = "kernel.efi")]
     pub output: PathBuf,

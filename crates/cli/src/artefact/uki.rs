@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use anyhow::Context;
@@ -15,7 +15,7 @@ use super::new_file::NewFile;
 use super::{open_keys, read};
 use crate::args;
 use crate::exit::{Code, WithCode};
-use crate::keys::OwnerKeys;
+use crate::keys::{self, OwnerKeys};
 use crate::output;
 use crate::progress;
 
@@ -35,6 +35,18 @@ struct Made<'a> {
 /// Does what the command line says.
 pub fn build(options: &args::UkiBuild, json: bool) -> anyhow::Result<()> {
     let keys = open_keys(&options.signing)?;
+    let passphrase = &options.signing.opening.passphrase;
+    let pcr_key = options.pcr_key.as_deref();
+    let pcr_key = pcr_key
+        .map(|path| keys::open_pcr(path, passphrase))
+        .transpose()?;
+    let phases = match options.pcr_phase.as_slice() {
+        [] => formats::pcr::phases(formats::pcr::Pcr::START)
+            .into_iter()
+            .map(|(path, _)| path)
+            .collect(),
+        some => some.to_vec(),
+    };
     let stub = read(&options.stub)?;
     let linux = read(&options.kernel)?;
     let initrd = Input::open(&options.initrd)?;
@@ -55,6 +67,10 @@ pub fn build(options: &args::UkiBuild, json: bool) -> anyhow::Result<()> {
         ucode: ucode.as_deref(),
         initrd: initrd.data(),
         linux: &linux,
+        pcr: pcr_key.as_ref().map(|key| uki::PcrSigner {
+            key,
+            phases: &phases,
+        }),
     };
     let signer = keys.as_ref().and_then(OwnerKeys::db);
     let mut new = NewFile::create_large(&options.output)?;
@@ -137,6 +153,8 @@ fn copy(path: &Path, input: &Input, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     };
     let (mut file, mut buffer) = (file, vec![0; 1 << 18]);
+    // It may be asked for twice.
+    file.rewind()?;
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return Ok(()),

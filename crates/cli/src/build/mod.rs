@@ -68,6 +68,10 @@ pub fn verb(options: &args::Build, json: bool, quiet: bool) -> anyhow::Result<()
         true => keys::open_public(&own.folder)?,
         false => keys::open(&own.folder, passphrase, &own.sign_with)?,
     };
+    let keys = match &plan.config.uki.pcr_key {
+        Some(path) => keys.with_pcr(keys::open_pcr(path, passphrase)?),
+        None => keys,
+    };
     let systems = plan.systems.iter().filter_map(|system| system.name.clone());
     let possible = release::possible_files(systems, &plan.out);
     let mut staging = Staging::open(&plan.out, possible)?;

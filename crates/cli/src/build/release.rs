@@ -251,6 +251,10 @@ fn uki(
         ucode: parts.microcode.as_deref(),
         initrd: initrd.into(),
         linux: &parts.kernel.image,
+        pcr: keys.pcr().map(|key| uki::PcrSigner {
+            key,
+            phases: &config.pcr_phases,
+        }),
     };
     let made = uki::write(&parts.stub, &sections, keys.db(), file, &mut |_| Ok(()));
     made.map_err(|error| {

@@ -67,7 +67,8 @@ fn parse_over(below: &Table, text: &str, file: &str, folder: &Path) -> Result<Co
     for root in config.root.iter_mut().chain(systems) {
         root.add.iter_mut().for_each(|add| add.anchor(folder));
     }
-    let paths = [&mut config.uki.os_release, &mut config.uki.microcode];
+    let uki = &mut config.uki;
+    let paths = [&mut uki.os_release, &mut uki.microcode, &mut uki.pcr_key];
     for path in paths
         .into_iter()
         .flatten()

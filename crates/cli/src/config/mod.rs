@@ -141,6 +141,13 @@ pub struct Uki {
     /// Processor microcode for `.ucode`: an uncompressed early cpio.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub microcode: Option<PathBuf>,
+    /// A private key, PKCS#8, that signs states of the TPM's PCR 11 (`.pcrpkey`, `.pcrsig`): what is sealed to it
+    /// opens for every UKI that it signed for. With a passphrase, that of `--passphrase-file`, or asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pcr_key: Option<PathBuf>,
+    /// The states that it signs: phases that the root measures (systemd-pcrphase.service(8)), joined by colons. The
+    /// empty one is that in which the kernel starts; init measures none.
+    pub pcr_phases: Vec<String>,
     /// Where systemd-stub is found.
     pub stub: Vec<Source>,
     /// Its path there.
@@ -283,6 +290,8 @@ impl Default for Uki {
                 .to_owned(),
             os_release: None,
             microcode: None,
+            pcr_key: None,
+            pcr_phases: ["", "sysinit", "sysinit:ready"].map(str::to_owned).to_vec(),
             stub: vec![Source::debian(&["systemd-boot-efi"], Follow::Nothing)],
             stub_path: "usr/lib/systemd/boot/efi/linuxx64.efi.stub".to_owned(),
         }

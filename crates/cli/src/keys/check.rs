@@ -1,11 +1,13 @@
 //! `sealboot keys check`: whether the keys still sign, and what belongs to them is whole. Of a backup, it
 //! proves that it is one.
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 use serde::Serialize;
-use source::keys::{Signer, examine};
+use source::keys::{Signer, examine, load_certificate};
 
-use super::open_file;
+use super::{backup, open_file};
 use crate::args::KeysCheck;
 use crate::exit::{Code, WithCode};
 use crate::output;
@@ -24,6 +26,61 @@ struct Row {
 
 /// Checks, prints every check, and fails when one does.
 pub fn verb(options: &KeysCheck, json: bool) -> anyhow::Result<()> {
+    let folder = &options.folder.folder;
+    let rows = match options.backup.as_slice() {
+        [] => of_folder(options),
+        files => of_backup(options, files)?,
+    };
+    let failed = rows.iter().filter(|row| row.problem.is_some()).count();
+    match json {
+        true => output::print_json(&rows)?,
+        false => output::print(&rows.iter().map(line).collect::<String>())?,
+    }
+    let shown = match options.backup.is_empty() {
+        true => format!("the keys in {}/ do", folder.display()),
+        false => "the backup does".to_owned(),
+    };
+    match failed {
+        0 => Ok(()),
+        _ => Err(anyhow::anyhow!(
+            "{shown} not hold: {failed} of {} checks failed",
+            rows.len()
+        ))
+        .code(Code::Keys),
+    }
+}
+
+/// What is on paper: that it signs, and that it is the key of this folder, where there is one.
+fn of_backup(options: &KeysCheck, files: &[PathBuf]) -> anyhow::Result<Vec<Row>> {
+    let folder = &options.folder.folder;
+    let mut rows = Vec::new();
+    for (backup, signer) in backup::open(files, &options.passphrase)? {
+        let key = backup.name.clone();
+        let signed = signer.sign(CHALLENGE);
+        rows.push(Row {
+            check: format!("{key} on paper opens and signs, its certificate verifies it"),
+            problem: signed.err().map(|error| format!("{error:#}")),
+            key: key.clone(),
+        });
+        let path = folder.join(format!("{key}.crt"));
+        if !path.exists() {
+            continue;
+        }
+        let problem = match load_certificate(&path) {
+            Ok((der, _)) if der == backup.certificate => None,
+            Ok(_) => Some("it is another certificate".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
+        rows.push(Row {
+            check: format!("its certificate is {}", path.display()),
+            problem,
+            key,
+        });
+    }
+    Ok(rows)
+}
+
+fn of_folder(options: &KeysCheck) -> Vec<Row> {
     let folder = &options.folder.folder;
     let mut rows = Vec::new();
     for name in &options.names {
@@ -47,20 +104,7 @@ pub fn verb(options: &KeysCheck, json: bool) -> anyhow::Result<()> {
                 }),
         );
     }
-    let failed = rows.iter().filter(|row| row.problem.is_some()).count();
-    match json {
-        true => output::print_json(&rows)?,
-        false => output::print(&rows.iter().map(line).collect::<String>())?,
-    }
-    match failed {
-        0 => Ok(()),
-        _ => Err(anyhow::anyhow!(
-            "the keys in {}/ do not hold: {failed} of {} checks failed",
-            folder.display(),
-            rows.len()
-        ))
-        .code(Code::Keys),
-    }
+    rows
 }
 
 fn line(row: &Row) -> String {

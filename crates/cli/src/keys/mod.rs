@@ -1,7 +1,9 @@
 //! `sealboot keys …`, and opening the owner's keys for the verbs that sign.
 
 mod apply;
+mod backup;
 mod check;
+mod export;
 mod memory;
 mod others;
 mod passphrase;
@@ -14,7 +16,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use source::keys::{
-    self, CertificateSummary, CommandSigner, FileSigner, KeySet, KeySetOptions, LoadError,
+    self, CertificateSummary, CommandSigner, FileSigner, KeySet, KeySetOptions, LoadError, PcrKey,
     RANDOM_SIZE, RsaBits, Signer, WriteError,
 };
 use uguid::Guid;
@@ -36,6 +38,9 @@ pub fn verb(verb: &KeysVerb, json: bool) -> anyhow::Result<()> {
         KeysVerb::Create(options) => create(options, json),
         KeysVerb::Show(folder) => show::verb(&folder.folder, json),
         KeysVerb::Check(options) => check::verb(options, json),
+        KeysVerb::Backup(options) => backup::write(options, json),
+        KeysVerb::Restore(options) => backup::restore(options, json),
+        KeysVerb::Export(options) => export::verb(options, json),
         KeysVerb::Rotate(options) => rotate::verb(options, json),
         KeysVerb::Revoke(options) => revoke::verb(options, json),
         KeysVerb::Apply(options) => apply::verb(options, json),
@@ -84,7 +89,7 @@ fn create(options: &KeysCreate, json: bool) -> anyhow::Result<()> {
         };
         output::print(&format!(
             "\nPrivate keys are in {}/*.key; {protected}.\n\
-             Keep a copy where no network reaches it.\n",
+             Keep a copy where no network reaches it; 'sealboot keys backup' makes pages to print.\n",
             folder.display()
         ))?;
         for other in &others {
@@ -124,6 +129,7 @@ fn not_written(error: WriteError) -> anyhow::Error {
 pub struct OwnerKeys {
     /// None where the key is not on this machine.
     db: Option<Box<dyn Signer>>,
+    pcr: Option<PcrKey>,
     for_enrolment: Vec<(&'static str, Vec<u8>)>,
 }
 
@@ -135,6 +141,7 @@ pub fn open_public(folder: &Path) -> anyhow::Result<OwnerKeys> {
         .collect::<anyhow::Result<_>>()?;
     Ok(OwnerKeys {
         db: None,
+        pcr: None,
         for_enrolment,
     })
 }
@@ -199,6 +206,21 @@ fn open_file(folder: &Path, name: &str, options: &Passphrase) -> anyhow::Result<
     Ok(signer)
 }
 
+/// Opens a key that signs states of PCR 11, likewise.
+pub fn open_pcr(path: &Path, options: &Passphrase) -> anyhow::Result<PcrKey> {
+    memory::keep_private()?;
+    let given = passphrase::given(options)?;
+    match PcrKey::load(path, given.as_ref().map(|text| text.as_bytes())) {
+        Err(LoadError::PassphraseNeeded { .. }) => {
+            let asked = passphrase::ask(&format!("Passphrase of {}: ", path.display()))?;
+            PcrKey::load(path, Some(asked.as_bytes()))
+        }
+        other => other,
+    }
+    .context("no key signs the states of PCR 11")
+    .code(Code::Keys)
+}
+
 /// What is to be said of a certificate whose time is over, or still to come. It is no reason not to
 /// sign: firmware and kernel do not look at the time, and a machine that trusts this certificate
 /// takes nothing else.
@@ -227,6 +249,19 @@ impl OwnerKeys {
     /// The key that signs what boots, where it is here.
     pub fn db(&self) -> Option<&dyn Signer> {
         self.db.as_deref()
+    }
+
+    /// The same, with something that signs states of PCR 11.
+    pub fn with_pcr(self, pcr: PcrKey) -> Self {
+        Self {
+            pcr: Some(pcr),
+            ..self
+        }
+    }
+
+    /// The key that signs states of PCR 11, where there is one.
+    pub fn pcr(&self) -> Option<&PcrKey> {
+        self.pcr.as_ref()
     }
 
     /// The certificate of the key that signs what boots, DER.

@@ -23,10 +23,20 @@ pub struct Copier {
 impl Copier {
     /// Where none of the references leads to a registry, the cache is left alone.
     pub fn new(options: &OciCopy, references: &[&Reference]) -> anyhow::Result<Self> {
-        let config = config::load(options.config.as_deref()).code(Code::Usage)?;
+        let (config, cache) = (options.config.as_deref(), options.cache.as_deref());
+        Self::with(config, cache, references)
+    }
+
+    /// The same of a configuration file and a folder of downloads; without, the usual ones.
+    pub fn with(
+        config: Option<&Path>,
+        cache: Option<&Path>,
+        references: &[&Reference],
+    ) -> anyhow::Result<Self> {
+        let config = config::load(config).code(Code::Usage)?;
         let remote = references.iter().any(|reference| reference.is_remote());
         let usual = || plan::cache_folder(Path::new(""));
-        let cache = options.cache.clone().unwrap_or_else(usual);
+        let cache = cache.map_or_else(usual, Path::to_owned);
         let registries = remote
             .then(|| inputs::client_with(&cache, false))
             .transpose()?

@@ -1,7 +1,7 @@
 //! `sealboot oci`: container images, and releases as artifacts, from and to registries.
 
 pub mod copy;
-mod release;
+pub mod release;
 
 use std::path::{Path, PathBuf};
 
@@ -58,6 +58,18 @@ fn folder(text: &str) -> Option<PathBuf> {
     let is_path = !text.is_empty() && !text.contains(':');
     let folder = PathBuf::from(text);
     (is_path || Path::new(text).is_dir()).then_some(folder)
+}
+
+/// A release that is no file of this machine: the name begins as an image's, and no file has it.
+pub fn elsewhere(path: &Path) -> anyhow::Result<Option<Reference>> {
+    let text = path.to_string_lossy();
+    let is_image = ["oci:", "oci-archive:"]
+        .iter()
+        .any(|start| text.starts_with(start));
+    match is_image && path.symlink_metadata().is_err() {
+        true => reference(&text).map(Some),
+        false => Ok(None),
+    }
 }
 
 fn reference(text: &str) -> anyhow::Result<Reference> {

@@ -2,21 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use artifact::oci::Layout;
 use artifact::oci::release::{self, ARTIFACT, Release};
 use chain::Owner;
 use contract::out::DISK;
-use source::oci::{Place, Reference};
+use source::oci::{Copied, Place, Reference};
+use tempfile::TempDir;
 
 use super::copy::{self, Copier};
 use crate::args::OciCopy;
 use crate::build;
 use crate::build::staging::Staging;
 use crate::exit::{Code, Failure, WithCode};
-use crate::progress::Progress;
+use crate::progress::{Progress, Step};
 use crate::verify;
 
 /// Sends the release in a folder, with its disk image when that is wanted.
@@ -68,15 +69,7 @@ pub fn pull(
     let copier = Copier::new(options, &[from])?;
     let progress = Progress::new(quiet || json);
     let step = progress.step("fetching");
-    let found = copier.artifact_type(from, &step)?;
-    if found.as_deref() != Some(ARTIFACT) {
-        let what = match found {
-            Some(found) => format!("an artifact of type {:?}", shown(&found)),
-            None => "an image".to_owned(),
-        };
-        let why = format!("{from} is {what}, not a release; oci:FOLDER takes anything");
-        return Err(Failure::new(Code::Refused, anyhow::Error::msg(why)).into());
-    }
+    must_be_release(&copier, from, &step, "; oci:FOLDER takes anything")?;
 
     let is_new = !folder.exists();
     let outcome = fetch(options, &copier, from, folder, &progress, &step);
@@ -90,14 +83,50 @@ pub fn pull(
     copy::say(&copied, &format!("{}/", shown.trim_end_matches('/')), json)
 }
 
+/// A release that is looked at and goes again.
+pub fn borrow(from: &Reference, progress: &Progress) -> anyhow::Result<TempDir> {
+    let copier = Copier::with(None, None, &[from])?;
+    let step = progress.step("fetching");
+    must_be_release(&copier, from, &step, "")?;
+    let folder = tempfile::tempdir().code(Code::Failed)?;
+    let layout = folder.path().join("layout");
+    files(
+        &copier,
+        from,
+        &layout,
+        &mut |name| folder.path().join(name),
+        &step,
+    )?;
+    step.clear();
+    Ok(folder)
+}
+
+fn must_be_release(
+    copier: &Copier,
+    from: &Reference,
+    step: &Step,
+    advice: &str,
+) -> anyhow::Result<()> {
+    let found = copier.artifact_type(from, step)?;
+    if found.as_deref() == Some(ARTIFACT) {
+        return Ok(());
+    }
+    let what = match found {
+        Some(found) => format!("an artifact of type {:?}", shown(&found)),
+        None => "an image".to_owned(),
+    };
+    let why = format!("{from} is {what}, not a release{advice}");
+    Err(Failure::new(Code::Refused, anyhow::Error::msg(why)).into())
+}
+
 fn fetch(
     options: &OciCopy,
     copier: &Copier,
     from: &Reference,
     folder: &Path,
     progress: &Progress,
-    step: &crate::progress::Step,
-) -> anyhow::Result<source::oci::Copied> {
+    step: &Step,
+) -> anyhow::Result<Copied> {
     let mut possible: BTreeSet<String> = build::release::possible_files([], folder)
         .into_iter()
         .collect();
@@ -108,27 +137,9 @@ fn fetch(
         .with_context(|| format!("the folder {} cannot be used", folder.display()))
         .code(Code::Failed)?;
     let layout = staging.corner().join("layout");
-    let copied = copier.copy(from, &in_layout(&layout, None), step)?;
+    let copied = files(copier, from, &layout, &mut |name| staging.path(name), step)?;
 
-    let what = || format!("{from} is not a release that can be used");
-    let blobs = layout.join("blobs/sha256");
-    let manifest = fs::read(blobs.join(copied.digest.to_string())).code(Code::Failed)?;
-    let files = release::files(&manifest)
-        .with_context(what)
-        .code(Code::Refused)?;
-    for (index, (name, digest)) in files.iter().enumerate() {
-        let (blob, place) = (blobs.join(digest), staging.path(name));
-        let again = files[index + 1..].iter().any(|(_, other)| other == digest);
-        let moved = match again {
-            true => fs::copy(&blob, &place).map(drop),
-            false => fs::rename(&blob, &place),
-        };
-        moved
-            .with_context(|| format!("{} cannot be written", folder.join(name).display()))
-            .code(Code::Failed)?;
-    }
-    fs::remove_dir_all(&layout).code(Code::Failed)?;
-
+    let what = || unusable(from);
     let found = Release::read(staging.corner(), true)
         .with_context(what)
         .code(Code::Refused)?;
@@ -138,6 +149,39 @@ fn fetch(
     }
     verified(options, copier, staging.corner(), folder, progress).with_context(what)?;
     staging.publish()?;
+    Ok(copied)
+}
+
+fn unusable(from: &Reference) -> String {
+    format!("{from} is not a release that can be used")
+}
+
+/// Fetches a release by way of a layout, which goes again; each file to its place.
+fn files(
+    copier: &Copier,
+    from: &Reference,
+    layout: &Path,
+    place: &mut dyn FnMut(&str) -> PathBuf,
+    step: &Step,
+) -> anyhow::Result<Copied> {
+    let copied = copier.copy(from, &in_layout(layout, None), step)?;
+    let blobs = layout.join("blobs/sha256");
+    let manifest = fs::read(blobs.join(copied.digest.to_string())).code(Code::Failed)?;
+    let files = release::files(&manifest)
+        .with_context(|| unusable(from))
+        .code(Code::Refused)?;
+    for (index, (name, digest)) in files.iter().enumerate() {
+        let (blob, place) = (blobs.join(digest), place(name));
+        let again = files[index + 1..].iter().any(|(_, other)| other == digest);
+        let moved = match again {
+            true => fs::copy(&blob, &place).map(drop),
+            false => fs::rename(&blob, &place),
+        };
+        moved
+            .with_context(|| format!("{} cannot be written", place.display()))
+            .code(Code::Failed)?;
+    }
+    fs::remove_dir_all(layout).code(Code::Failed)?;
     Ok(copied)
 }
 

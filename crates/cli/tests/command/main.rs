@@ -3,6 +3,7 @@
 mod alpine;
 mod altered;
 mod artefact;
+mod backup;
 mod bad_input;
 mod cache;
 mod chain;
@@ -20,6 +21,7 @@ mod rotation;
 mod secrets;
 mod sign_with;
 mod systems;
+mod trusted;
 mod two_passes;
 mod write;
 

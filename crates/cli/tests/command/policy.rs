@@ -246,6 +246,7 @@ fn uki_of(place: &Place, made: &Made, manifest: &[u8]) -> Vec<u8> {
         ucode: None,
         initrd: initrd.as_slice().into(),
         linux: &pe(),
+        pcr: None,
     };
     uki::build(&pe(), &parts, &signer(place, "keys")).unwrap()
 }

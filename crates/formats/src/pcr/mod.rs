@@ -5,10 +5,11 @@
 //! Profile 1.06, sections 3.3.4 (which PCR holds what) and 10.4 (what is hashed for an event); UAPI
 //! Group, UKI, "PE Sections" and "TPM PCRs"; systemd-measure(1).
 //!
-//! [`program`] is PCR 4, [`secure_boot`] PCR 7, [`stub`] PCR 11.
+//! [`program`] is PCR 4, [`secure_boot`] PCR 7, [`stub`] PCR 11; [`policy`] is what a signature of a state of that is over.
 
 mod boot;
 mod keys;
+mod policy;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,8 @@ use sha2::{Digest, Sha256};
 
 pub use boot::program;
 pub use keys::{SecureBoot, secure_boot};
-pub use sections::{MEASURED, PHASES, phases, stub};
+pub use policy::policy;
+pub use sections::{MEASURED, PHASES, after, phases, stub};
 
 /// The value of a register.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -25,6 +25,15 @@ pub fn stub<E>(mut digest: impl FnMut(&str) -> Result<Option<[u8; 32]>, E>) -> R
     Ok(pcr)
 }
 
+/// The register after the phases of a path, joined by colons; the empty path is the stub's own state.
+pub fn after(stub: Pcr, path: &str) -> Pcr {
+    let mut pcr = stub;
+    for phase in path.split(':').filter(|phase| !phase.is_empty()) {
+        pcr.measure(phase.as_bytes());
+    }
+    pcr
+}
+
 /// The register in each phase: names of all phases so far, joined by colons as systemd-measure has it,
 /// and the value.
 pub fn phases(stub: Pcr) -> Vec<(String, Pcr)> {

@@ -6,6 +6,7 @@ use formats::pkcs7;
 use uguid::Guid;
 use zeroize::Zeroizing;
 
+use super::file_signer::FileSigner;
 use super::new_key::{self, KEY_RANDOM_SIZE, NewKey, RsaBits};
 use super::role::ROLES;
 use super::variable::{Change, sign_variable};
@@ -123,11 +124,25 @@ pub fn create(options: &KeySetOptions<'_>) -> Result<KeySet, CreateError> {
         files.extend(made.files);
         signers.push(made.signer);
     }
+    files.extend(enrolment(&signers, options.owner, options.others, time)?);
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(KeySet { files })
+}
+
+/// Signature lists and signed variables of all keys, which are those of [`ROLES`]; the owner's GUID. `time` is that
+/// of the variables, and a later one.
+pub(super) fn enrolment(
+    signers: &[FileSigner],
+    owner: Guid,
+    others: &[SignatureList],
+    time: (Timestamp, Timestamp),
+) -> Result<Vec<KeyFile>, CreateError> {
+    let mut files = Vec::new();
     for (own, role) in ROLES.iter().enumerate() {
         let above = ROLES.iter().position(|other| other.name() == role.above);
-        let mut lists = vec![x509_list(options.owner, signers[own].certificate())];
+        let mut lists = vec![x509_list(owner, signers[own].certificate())];
         if role.variable == DB {
-            lists.extend_from_slice(options.others);
+            lists.extend_from_slice(others);
         }
         let list = write(&lists);
         let auth = sign_variable(
@@ -143,10 +158,9 @@ pub fn create(options: &KeySetOptions<'_>) -> Result<KeySet, CreateError> {
     // Firmware takes only a later time than that of the PK that it replaces.
     let empty = sign_variable(&PK, Change::Replace, &signers[0], time.1, &[])?;
     files.push(KeyFile::public("PK-empty", "auth", &empty));
-    let owner = format!("{}\n", options.owner);
+    let owner = format!("{owner}\n");
     files.push(KeyFile::public("owner", "guid", owner.as_bytes()));
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(KeySet { files })
+    Ok(files)
 }
 
 /// The part of the random bytes for one key.
@@ -163,12 +177,16 @@ fn check(options: &KeySetOptions<'_>) -> Result<((Timestamp, Timestamp), u64), C
     }
     let (not_before, days) = (options.not_before, options.validity_days);
     let not_after = end_of_validity(not_before, days)?;
+    Ok((times(not_before, days)?, not_after))
+}
+
+/// A time, seconds since 1970, and one second later, as signed variables have them.
+pub(super) fn times(not_before: u64, days: u32) -> Result<(Timestamp, Timestamp), CreateError> {
     let times = || {
         let time = Timestamp::from_unix(not_before)?;
-        Some((time, Timestamp::from_unix(not_before + 1)?))
+        Some((time, Timestamp::from_unix(not_before.checked_add(1)?)?))
     };
-    let times = times().ok_or(CreateError::Validity { not_before, days })?;
-    Ok((times, not_after))
+    times().ok_or(CreateError::Validity { not_before, days })
 }
 
 /// A common name of 1 to `most` characters, to which more is added.

@@ -127,16 +127,8 @@ impl FileSigner {
         let pair = KeyPair::from_pkcs8(document.as_bytes())
             .map_err(|_| LoadError::NotRsa { path: path() })?;
 
-        let (der, fields) = load_certificate(certificate)?;
-        let public_key: Result<PublicKeyX509Der<'_>, _> = pair.public_key().as_der();
-        if public_key.map_or(true, |key| key.as_ref() != fields.public_key) {
-            return Err(LoadError::Mismatch {
-                key: path(),
-                certificate: certificate.to_owned(),
-            });
-        }
-
-        let mut signer = Self::new(pair, der, key.display().to_string());
+        let (der, _) = load_certificate(certificate)?;
+        let mut signer = Self::of_pair(pair, der, key, certificate)?;
         let mode = fs::metadata(key).map_or(0o600, |metadata| metadata.permissions().mode());
         if mode & 0o077 != 0 {
             signer.open_permissions = Some(OpenPermissions {
@@ -145,6 +137,27 @@ impl FileSigner {
             });
         }
         Ok(signer)
+    }
+
+    /// Of a key and a certificate, DER, which must belong together; the paths say where they were found.
+    pub(super) fn of_pair(
+        pair: KeyPair,
+        der: Vec<u8>,
+        key: &Path,
+        certificate: &Path,
+    ) -> Result<Self, LoadError> {
+        let fields = pkcs7::read_certificate(&der).map_err(|source| LoadError::Certificate {
+            path: certificate.to_owned(),
+            source,
+        })?;
+        let public_key: Result<PublicKeyX509Der<'_>, _> = pair.public_key().as_der();
+        if public_key.map_or(true, |key| key.as_ref() != fields.public_key) {
+            return Err(LoadError::Mismatch {
+                key: key.to_owned(),
+                certificate: certificate.to_owned(),
+            });
+        }
+        Ok(Self::new(pair, der, key.display().to_string()))
     }
 
     /// Set when others may read the private key's file: to be told to the owner.
@@ -195,7 +208,11 @@ pub(super) fn rsa_sign(key: &KeyPair, message: &[u8]) -> Result<Vec<u8>, ()> {
     Ok(signature)
 }
 
-fn decrypt(pem: &str, passphrase: Option<&[u8]>, key: &Path) -> Result<SecretDocument, LoadError> {
+pub(super) fn decrypt(
+    pem: &str,
+    passphrase: Option<&[u8]>,
+    key: &Path,
+) -> Result<SecretDocument, LoadError> {
     let path = || key.to_owned();
     let (label, document) =
         SecretDocument::from_pem(pem).map_err(|_| LoadError::NotAKey { path: path() })?;
@@ -214,7 +231,7 @@ fn decrypt(pem: &str, passphrase: Option<&[u8]>, key: &Path) -> Result<SecretDoc
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     fs::read(path).map_err(|source| {
         let path = path.to_owned();
         match source.kind() {

@@ -6,7 +6,9 @@
 //! is deterministic.
 
 mod authority;
+mod backup;
 mod certificate;
+mod chain;
 mod change;
 mod command_signer;
 mod create;
@@ -14,6 +16,7 @@ mod examine;
 mod file_signer;
 mod folder;
 mod new_key;
+mod pcr_key;
 mod revoke;
 mod role;
 mod rotate;
@@ -23,6 +26,8 @@ mod variable;
 mod verify;
 
 pub use authority::{AUTHORITIES, Authority, MICROSOFT, Signs, authority};
+pub use backup::{Backup, BackupError, PER_LINE, read as read_backup, restore};
+pub use chain::{Vouched, verify_image_by_any};
 pub use change::ChangeError;
 pub use command_signer::CommandSigner;
 pub use create::{CreateError, KeyFile, KeySet, KeySetOptions, RANDOM_SIZE, create};
@@ -30,6 +35,7 @@ pub use examine::examine;
 pub use file_signer::{FileSigner, LoadError, OpenPermissions, load_certificate};
 pub use folder::WriteError;
 pub use new_key::{KEY_RANDOM_SIZE, RsaBits};
+pub use pcr_key::PcrKey;
 pub use revoke::{Revoked, revoke};
 pub use role::{ROLES, Role};
 pub use rotate::{RotateOptions, Rotation, Stage};

@@ -71,12 +71,8 @@ pub(super) fn make(options: &NewKey<'_>) -> Result<MadeKey, CreateError> {
         },
     )?;
     let private = private_pem(&key, options.passphrase, *salt, *iv)?;
-    let certificate_pem = certificate_pem(&certificate)?;
-    let files = vec![
-        KeyFile::private(name, "key", private.as_bytes()),
-        KeyFile::public(name, "crt", certificate_pem.as_bytes()),
-        KeyFile::public(name, "cer", &certificate),
-    ];
+    let mut files = vec![KeyFile::private(name, "key", private.as_bytes())];
+    files.extend(certificate_files(name, &certificate)?);
     let signer = FileSigner::new(key, certificate, format!("the new {name} key"));
     Ok(MadeKey { signer, files })
 }
@@ -132,7 +128,15 @@ fn private_pem(
     Ok(document.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF)?)
 }
 
-fn certificate_pem(certificate: &[u8]) -> Result<String, CreateError> {
-    der::pem::encode_string("CERTIFICATE", LineEnding::LF, certificate)
-        .map_err(|error| CreateError::Der(error.into()))
+/// A certificate, DER, as the files `.crt` (PEM) and `.cer`.
+pub(super) fn certificate_files(
+    name: &str,
+    certificate: &[u8],
+) -> Result<[KeyFile; 2], CreateError> {
+    let pem = der::pem::encode_string("CERTIFICATE", LineEnding::LF, certificate)
+        .map_err(|error| CreateError::Der(error.into()))?;
+    Ok([
+        KeyFile::public(name, "crt", pem.as_bytes()),
+        KeyFile::public(name, "cer", certificate),
+    ])
 }

@@ -1,19 +1,22 @@
-//! What [`crate::verify`] found: one row for each check, and what is broken in those that fail.
+//! What [`crate::verify`] found: one row for each check, and what is broken in those that fail; [`Summary`] is what
+//! that means.
+
+mod render;
+mod summary;
 
 use serde::Serialize;
 
 use source::keys::CertificateSummary;
 
-use crate::Certificate;
+use crate::check::reason::because;
 use crate::kind::Kind;
 use crate::part::Part;
-use crate::text::Text;
+use crate::{Certificate, Owner};
 
 /// Most breaks of one check that are kept; the others are counted.
 pub const BREAKS: usize = 8;
 
-/// Column of what the first lines say.
-const HEAD: usize = 16;
+pub use summary::{Program, Summary};
 
 /// All checks.
 #[derive(Clone, Debug, Serialize)]
@@ -26,8 +29,13 @@ pub struct Report {
     pub version: Option<String>,
     /// What everything is measured with.
     pub certificate: Measure,
+    /// What counts beside it: the rest of a db.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Measure>,
     /// Whether no check failed, and at least one could be made.
     pub holds: bool,
+    /// What follows from the checks.
+    pub summary: Summary,
     /// In the order in which they were done: the chain's, from the certificate on.
     pub checks: Vec<Check>,
 }
@@ -42,6 +50,15 @@ pub struct Measure {
     pub summary: CertificateSummary,
 }
 
+impl Measure {
+    fn with(certificate: &Certificate) -> Self {
+        Self {
+            path: certificate.name.clone(),
+            summary: certificate.summary.clone(),
+        }
+    }
+}
+
 /// One check.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
@@ -51,6 +68,8 @@ pub struct Check {
     pub object: String,
     /// What must hold.
     pub check: String,
+    /// Why it must.
+    pub because: &'static str,
     /// Whether it does.
     pub state: State,
     /// What was found when it holds; why when it was not checked.
@@ -147,16 +166,15 @@ impl From<Break> for Breaks {
 }
 
 impl Report {
-    pub(crate) fn new(path: &str, kind: Kind, certificate: &Certificate) -> Self {
+    pub(crate) fn new(path: &str, kind: Kind, owner: &Owner) -> Self {
         Self {
             path: path.to_owned(),
             kind,
             version: None,
-            certificate: Measure {
-                path: certificate.name.clone(),
-                summary: certificate.summary.clone(),
-            },
+            certificate: Measure::with(&owner.db),
+            others: owner.others.iter().map(Measure::with).collect(),
             holds: true,
+            summary: Summary::default(),
             checks: Vec::new(),
         }
     }
@@ -203,6 +221,7 @@ impl Report {
             within: String::new(),
             object: object.to_owned(),
             check: check.to_owned(),
+            because: because(object, check),
             state,
             detail,
             breaks: breaks.kept,
@@ -213,6 +232,7 @@ impl Report {
     /// The checks of an artefact inside of this one.
     pub(crate) fn append(&mut self, inner: Self, within: &str) {
         self.holds &= inner.holds;
+        self.summary.append(inner.summary, within);
         self.version = self.version.take().or(inner.version);
         for mut check in inner.checks {
             let parts = [within, &check.within];
@@ -225,86 +245,5 @@ impl Report {
     /// How many checks ended so.
     pub fn count(&self, state: State) -> usize {
         self.checks.iter().filter(|c| c.state == state).count()
-    }
-
-    /// For a person: one row for each check, and below it what is broken.
-    pub fn render(&self) -> String {
-        let mut text = Text::default();
-        let release = self.version.as_ref();
-        let release = release.map_or(String::new(), |version| format!(", release {version}"));
-        text.row(
-            0,
-            &self.path,
-            HEAD,
-            &format!("{}{release}", self.kind.words()),
-        );
-        let Measure { path, summary } = &self.certificate;
-        text.row(0, path, HEAD, &summary.subject);
-        let (first, second) = summary.sha256.split_at(summary.sha256.len() / 2);
-        text.row(0, "", HEAD, &format!("SHA-256 {first}"));
-        text.row(0, "", HEAD, &format!("        {second}"));
-        text.gap();
-        let (mut within, mut object) = ("", "");
-        for check in &self.checks {
-            if check.within != within {
-                within = &check.within;
-                object = "";
-                text.line(&format!("In {within}:"));
-            }
-            let state = match check.state {
-                State::Ok => "ok",
-                State::Failed => "FAILED",
-                State::NotChecked => "not checked",
-            };
-            let sentence = match check.detail.as_str() {
-                "" => check.check.clone(),
-                detail => format!("{}: {detail}", check.check),
-            };
-            // What failed is named in its own row.
-            let again = check.object == object && check.state != State::Failed;
-            object = &check.object;
-            let shown = if again { "" } else { object };
-            text.columns(2, (state, 13), (shown, 22), &sentence);
-            for found in &check.breaks {
-                broken(&mut text, found);
-            }
-            if check.more_breaks > 0 {
-                text.row(6, "", 0, &format!("and {} more", check.more_breaks));
-            }
-        }
-        text.gap();
-        let (failed, all) = (self.count(State::Failed), self.checks.len());
-        let skipped = match self.count(State::NotChecked) {
-            0 => String::new(),
-            count => format!(", {count} not checked"),
-        };
-        text.line(&match failed {
-            0 if !self.holds => "It does NOT hold: nothing of it could be checked.".to_owned(),
-            0 => format!("Everything that was checked holds: {all} checks{skipped}."),
-            _ => format!("It does NOT hold: {failed} of {all} checks failed{skipped}."),
-        });
-        text.finish()
-    }
-}
-
-fn broken(text: &mut Text, found: &Break) {
-    text.row(6, "", 0, &found.what);
-    let place = match (found.offset, found.disk_offset) {
-        (Some(offset), Some(disk)) => {
-            format!("byte {offset} of {}, byte {disk} of the disk", found.file)
-        }
-        (Some(offset), None) => format!("byte {offset} of {}", found.file),
-        (None, Some(disk)) => format!("byte {disk} of the disk"),
-        (None, None) => String::new(),
-    };
-    let rows = [
-        ("at", (!place.is_empty()).then_some(&place)),
-        ("expected", found.expected.as_ref()),
-        ("found", found.found.as_ref()),
-    ];
-    for (label, value) in rows {
-        if let Some(value) = value {
-            text.row(6, label, 9, value);
-        }
     }
 }
