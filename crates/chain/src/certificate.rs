@@ -7,6 +7,7 @@ use formats::pkcs7::{CertificateFields, read_certificate};
 use sha2::{Digest, Sha256};
 use source::keys::CertificateSummary;
 
+use crate::check::SbatLevel;
 use crate::{Error, Part};
 
 /// Longest certificate file that is read, in bytes.
@@ -41,6 +42,8 @@ pub struct Owner {
     pub pk: Option<Certificate>,
     /// What firmware refuses whoever signed it; `None` when that is not known.
     pub dbx: Option<Dbx>,
+    /// What shim refuses by its generation; `None` when that is not asked about.
+    pub sbat_level: Option<SbatLevel>,
     /// Certificates, DER, that the owner has enrolled beside these: an old key that is still trusted, or a
     /// certificate of somebody else.
     pub also: Vec<Vec<u8>>,
@@ -160,6 +163,7 @@ impl Owner {
             kek: None,
             pk: None,
             dbx: None,
+            sbat_level: None,
             also: Vec::new(),
         }
     }

@@ -16,6 +16,9 @@ pub enum Error {
     /// Signature lists that nothing can be verified with.
     #[error("{0} lists no certificate with an RSA key")]
     NoCertificate(String),
+    /// No list of generations.
+    #[error("{0:?} is not a line of an SBAT level, such as \"shim,4\" after \"sbat,1,2024010900\"")]
+    SbatLevel(String),
     /// Nothing that has bytes of its own.
     #[error("{what} is {found}; a file or a disk is needed")]
     NotAFile {

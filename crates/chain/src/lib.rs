@@ -25,7 +25,7 @@ mod text;
 mod uki;
 
 pub use certificate::{Certificate, Dbx, Owner};
-pub use check::verify;
+pub use check::{SbatLevel, verify};
 pub use difference::{Change, Difference, FileChange, PackageChange, difference};
 pub use error::Error;
 pub use facts::inspect;

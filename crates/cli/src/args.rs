@@ -342,6 +342,9 @@ pub struct Verify {
     /// What firmware refuses: a file of EFI signature lists, as dbx holds them
     #[arg(long, value_name = "FILE")]
     pub dbx: Option<PathBuf>,
+    /// What shim refuses: lines of a component and its lowest generation (SbatLevel)
+    #[arg(long, value_name = "FILE")]
+    pub sbat_level: Option<PathBuf>,
     /// This machine's own db and dbx, as its firmware has them now
     #[arg(long, conflicts_with_all = ["folder", "certificate", "db", "dbx"])]
     pub firmware: bool,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use chain::report::{Report, State};
-use chain::{Certificate, Dbx, Owner};
+use chain::{Certificate, Dbx, Owner, SbatLevel};
 use formats::efivars::{DB, DBX, Variable};
 use linux::efivars;
 use tempfile::TempDir;
@@ -22,6 +22,11 @@ pub fn verb(options: &args::Verify, json: bool, quiet: bool) -> anyhow::Result<(
         let read = || anyhow::Ok(Dbx::read(&fs::read(path)?)?);
         let cannot = || format!("{} cannot be used as a dbx", path.display());
         owner.dbx = Some(read().with_context(cannot).input_code()?);
+    }
+    if let Some(path) = &options.sbat_level {
+        let read = || anyhow::Ok(SbatLevel::read(&fs::read_to_string(path)?)?);
+        let cannot = || format!("{} cannot be used as an SBAT level", path.display());
+        owner.sbat_level = Some(read().with_context(cannot).input_code()?);
     }
     let progress = Progress::new(quiet || json);
     let borrowed = match oci::elsewhere(&options.file)? {

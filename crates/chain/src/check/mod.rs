@@ -13,12 +13,15 @@ mod policy;
 mod programs;
 pub(crate) mod reason;
 mod release;
+mod sbat;
 mod single;
 mod slot;
 mod systems;
 mod uki;
 
 use std::path::Path;
+
+pub use sbat::SbatLevel;
 
 use contract::{esp, out};
 

@@ -48,6 +48,16 @@ const ROWS: &[(&str, &str, &str)] = &[
     ),
     (
         "",
+        "its SBAT",
+        "shim, where a machine has one, refuses programs that do not say their generation. Firmware does not look.",
+    ),
+    (
+        "",
+        "no component is below",
+        "shim refuses what is below the level that it was told, whoever signed it.",
+    ),
+    (
+        "",
         "pins a manifest",
         "The initrd is a part of the signed UKI. The manifest in it names the root hash of every image, so that \
          the UKI's signature covers them, too.",

@@ -5,7 +5,7 @@ use contract::cmdline;
 use contract::manifest::Manifest;
 use source::keys::{CertificateSummary, VerifyError, Vouched, verify_image_by_any};
 
-use super::{Context, layout, policy};
+use super::{Context, layout, policy, sbat};
 use crate::initrd::{self, Pinned};
 use crate::report::{Break, Breaks};
 use crate::uki::{Section, Uki, digest};
@@ -37,6 +37,7 @@ pub(super) fn check(
     let name = part.name().to_owned();
     let uki = signature(context, part)?;
     layout::check(context, &name, &uki);
+    sbat::check(context, part, &uki);
     let what = "pins a manifest and boot settings";
     let section = uki.section(".initrd");
     let unpacked = section.map(|section| (section, initrd::pinned(part, section)));

@@ -160,6 +160,31 @@ fn a_revoked_certificate_does_not_verify() {
     }
 }
 
+/// shim asks for generations, which firmware does not look at.
+#[test]
+fn a_component_below_the_sbat_level_is_named() {
+    let place = built();
+    for (level, code) in [
+        ("sbat,1,1\nuki,1\n", 0),
+        ("sbat,1,1\nother,9\n", 0),
+        ("sbat,1,1\nuki,2\n", 3),
+    ] {
+        place.write("level", level);
+        let report = json(&place, &["verify", "out", "--sbat-level", "level"], code);
+        let objects: Vec<String> = failed(&report)
+            .into_iter()
+            .map(|(object, _)| object)
+            .collect();
+        match code {
+            0 => assert_eq!(objects, [""; 0]),
+            _ => assert_eq!(objects, ["kernel.efi", "EFI/BOOT/BOOTX64.EFI"]),
+        }
+    }
+    place.write("level", "uki,2\n");
+    let ran = place.sealboot(&["verify", "out", "--sbat-level", "level"]);
+    ran.check("no level", 3, &["level cannot be used as an SBAT level"]);
+}
+
 #[test]
 fn a_release_that_holds_is_told_on_one_screen() {
     let place = built();

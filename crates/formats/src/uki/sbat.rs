@@ -33,35 +33,60 @@ pub enum Error {
 pub fn merge(parts: &[(&str, &[u8])]) -> Result<String, Error> {
     let mut lines = vec![HEADER.to_owned()];
     for (part, bytes) in parts {
-        let part = || (*part).to_owned();
-        let text = String::from_utf8_lossy(bytes);
-        let text = text.split('\0').next().unwrap_or_default();
-        let mut left = text.lines().filter(|line| !line.trim().is_empty());
-        let Some(first) = left.next() else { continue };
-        if !first.starts_with("sbat,") {
-            let found = first.to_owned();
-            return Err(Error::Header {
-                part: part(),
-                found,
-            });
-        }
-        for line in left {
-            let generation = line.split(',').nth(1).unwrap_or_default();
-            let is_component = line.split(',').count() >= 6
-                && generation.parse::<u32>().is_ok()
-                && line.chars().all(|c| !c.is_control() && c != '\u{fffd}');
-            if !is_component {
-                let found = line.to_owned();
-                return Err(Error::Line {
-                    part: part(),
-                    found,
-                });
-            }
-            if !lines.iter().any(|other| other == line) {
-                lines.push(line.to_owned());
+        for component in components(part, bytes)? {
+            if !lines.contains(&component.line) {
+                lines.push(component.line);
             }
         }
     }
     lines.push(String::new());
     Ok(lines.join("\n"))
+}
+
+/// One component of an SBAT text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Component {
+    /// Its name.
+    pub name: String,
+    /// Its generation: all below it are revoked together.
+    pub generation: u32,
+    /// The whole line.
+    pub line: String,
+}
+
+/// The components of an SBAT text, without the line about SBAT itself; `part` is whose it is, for messages.
+pub fn components(part: &str, bytes: &[u8]) -> Result<Vec<Component>, Error> {
+    let part = || part.to_owned();
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.split('\0').next().unwrap_or_default();
+    let mut left = text.lines().filter(|line| !line.trim().is_empty());
+    let Some(first) = left.next() else {
+        return Ok(Vec::new());
+    };
+    if !first.starts_with("sbat,") {
+        let found = first.to_owned();
+        return Err(Error::Header {
+            part: part(),
+            found,
+        });
+    }
+    let component = |line: &str| {
+        let mut fields = line.split(',');
+        let name = fields.next().unwrap_or_default().to_owned();
+        let generation = fields.next().unwrap_or_default().parse().ok();
+        let is_whole = line.split(',').count() >= 6
+            && line.chars().all(|c| !c.is_control() && c != '\u{fffd}');
+        match generation {
+            Some(generation) if is_whole => Ok(Component {
+                name,
+                generation,
+                line: line.to_owned(),
+            }),
+            _ => Err(Error::Line {
+                part: part(),
+                found: line.to_owned(),
+            }),
+        }
+    };
+    left.map(component).collect()
 }
