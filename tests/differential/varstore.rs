@@ -124,6 +124,7 @@ fn ovmf_starts_what_db_signed_and_nothing_else() {
         ucode: None,
         initrd: formats::pe::Data::Bytes(b"initrd"),
         linux: &stub,
+        pcr: None,
     };
     let unsigned = assemble(&stub, &parts).unwrap();
     let ours = sign(unsigned.clone(), &owner.signer("db")).unwrap();

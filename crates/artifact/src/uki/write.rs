@@ -24,9 +24,9 @@ pub fn write<W: Write + Seek>(
 ) -> Result<u64, Error> {
     let initrd = match (parts.initrd, parts.pcr) {
         (Data::Later(_), Some(_)) => {
-            let mut hash = Sha256::new();
+            let mut hash = Hash(Sha256::new());
             give(&mut hash).map_err(Error::Write)?;
-            Some(hash.finalize().into())
+            Some(hash.0.finalize().into())
         }
         _ => None,
     };
@@ -67,6 +67,20 @@ pub fn write<W: Write + Seek>(
         out.flush().map_err(Error::Write)?;
         Ok(size)
     })
+}
+
+/// Hashes what is written into it.
+struct Hash(Sha256);
+
+impl Write for Hash {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Hashes and sums what is written through it.
