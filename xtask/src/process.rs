@@ -46,11 +46,14 @@ pub fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
+/// Where cargo puts what it builds.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
 /// The program that cargo builds for `profile` ("debug", "release").
 pub fn sealboot(profile: &str) -> anyhow::Result<PathBuf> {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let path = target
+    let path = target()
         .join("x86_64-unknown-linux-gnu")
         .join(profile)
         .join("sealboot");

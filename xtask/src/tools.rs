@@ -61,6 +61,7 @@ pub const TEST: &[Row] = &[
     ("osslsigncode", "osslsigncode"),
     ("sbsign", "sbsigntool"),
     ("pkcs11-tool", "opensc"),
+    ("/usr/lib/x86_64-linux-gnu/pkcs11-spy.so", "opensc-pkcs11"),
 ];
 
 /// How often packages are installed: one that comes can push out another that was there.

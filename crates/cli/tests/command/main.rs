@@ -20,6 +20,7 @@ mod rotation;
 mod secrets;
 mod sign_with;
 mod systems;
+mod token;
 mod two_passes;
 mod write;
 
@@ -35,3 +36,12 @@ mod server;
 #[allow(dead_code)]
 #[path = "../../../source/tests/alpine/fixture.rs"]
 mod apk;
+// Tokens, as all tests have them.
+#[allow(dead_code)]
+#[path = "../../../../tests/token.rs"]
+mod softhsm;
+#[allow(dead_code)]
+#[path = "../../../../tests/tool.rs"]
+mod tool;
+
+use tool::answer;
