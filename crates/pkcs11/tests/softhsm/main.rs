@@ -4,6 +4,7 @@ mod list;
 mod place;
 mod refused;
 mod seen;
+mod shim;
 mod signs;
 mod terminal;
 

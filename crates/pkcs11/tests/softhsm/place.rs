@@ -12,6 +12,10 @@ use crate::tool;
 /// A digest to be signed.
 pub(crate) const DIGEST: [u8; 32] = *b"thirty-two bytes, as SHA-256 has";
 
+/// Numbers of attributes (PKCS#11 3.1, section 4.9).
+pub(crate) const CKA_SIGN: u64 = 0x108;
+pub(crate) const CKA_ALWAYS_AUTHENTICATE: u64 = 0x202;
+
 pub(crate) struct Place {
     folder: tempfile::TempDir,
     pub(crate) softhsm: Softhsm,

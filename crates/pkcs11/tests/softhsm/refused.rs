@@ -1,11 +1,7 @@
 //! What cannot be done: which exit code, which words, and that no PIN was tried that need not be.
 
-use crate::place::{DIGEST, Place};
+use crate::place::{CKA_ALWAYS_AUTHENTICATE, CKA_SIGN, DIGEST, Place};
 use crate::token::PIN;
-
-/// Numbers of attributes (PKCS#11 3.1, section 4.9).
-const CKA_SIGN: u64 = 0x108;
-const CKA_ALWAYS_AUTHENTICATE: u64 = 0x202;
 
 /// What is asked, how it ends, what it says, and how often a PIN is tried.
 type Row = (&'static str, i32, &'static [&'static str], usize);
