@@ -78,6 +78,13 @@ impl Module {
     }
 }
 
+impl Drop for Module {
+    /// A card is let go, and logged out, at once. What the module says to that changes nothing.
+    fn drop(&mut self) {
+        let _ = self.api.clone().finalize();
+    }
+}
+
 fn find(name: &str) -> Result<PathBuf, Failure> {
     let files = [format!("{name}.so"), format!("lib{name}.so")];
     let candidates = FOLDERS.iter().flat_map(|folder| {

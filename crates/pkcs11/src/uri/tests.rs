@@ -1,5 +1,7 @@
 //! Good and bad URIs.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn uri() -> Uri {
@@ -115,4 +117,20 @@ fn what_is_written_is_read_again() {
     assert_eq!(read.id, Some(id));
     assert_eq!(read.module, path(module));
     assert!(text.ends_with("module-path=/opt/a%20b/lib%26.so"), "{text}");
+}
+
+proptest! {
+    #[test]
+    fn no_text_is_too_odd(text in "(pkcs11:)?([a-z-]{0,8}=?[ -~]{0,6}[;?&%]?){0,6}|\\PC{0,40}") {
+        let _ = Uri::read(&text);
+    }
+
+    #[test]
+    fn any_label_and_id_can_be_written(label in "\\PC{0,40}", id: Vec<u8>) {
+        let text = format!("pkcs11:{};{}", attribute("object", label.as_bytes()), attribute("id", &id));
+        let read = Uri::read(&text);
+        prop_assert!(read.is_ok(), "{text}");
+        let read = read.unwrap_or_default();
+        prop_assert_eq!((read.object, read.id), (Some(label), Some(id)));
+    }
 }
