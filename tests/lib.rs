@@ -10,5 +10,5 @@ mod tool;
 pub use archive::{Paragraph, cache, deb_tar, kernel_deb, mirror, package, package_file};
 pub use data::shared_data;
 pub use roots::debian_root;
-pub use token::softhsm;
+pub use token::{Softhsm, asker, softhsm};
 pub use tool::{answer, output, run, stdout};

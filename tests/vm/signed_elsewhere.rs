@@ -8,13 +8,19 @@ use crate::machine::boot;
 use crate::release::{self, Release, downloads, sealboot, succeed};
 use crate::roots::{self, PROGRAM_LINE, PROGRAM_WORDS};
 
-/// A token signs the hashes of a build that had no key, and firmware and kernel take it. The key's file,
+/// A token, named by a URI, signs the hashes of a build that had no key, and firmware and kernel take it. The key's file,
 /// asked by openssl, gives the same.
 #[test]
 fn a_token_signs_a_release_that_starts() {
     let folder = release::scratch("signed-elsewhere");
+    let softhsm = tests::Softhsm::new(&folder);
+    let asker = tests::asker();
+    let path = format!("{}:/usr/bin:/bin", asker.parent().unwrap().display());
     let run = |arguments: &[&str]| {
         let mut command = sealboot();
+        command.env("SOFTHSM2_CONF", &softhsm.settings);
+        // Where `sealboot-pkcs11` is.
+        command.env("PATH", &path);
         succeed(command.args(arguments).current_dir(&folder))
     };
     run(&["keys", "create", "--no-passphrase", "--quiet"]);
@@ -25,7 +31,8 @@ fn a_token_signs_a_release_that_starts() {
         fs::rename(folder.join("keys").join(&file), private.join(&file)).unwrap();
     }
     let key = private.join("db.key");
-    let token = tests::softhsm(&folder, &key);
+    softhsm.token("owner");
+    softhsm.import("owner", &key, "db", "01");
     let program = roots::program("signed-program");
     let config = format!(
         "[root]\nsource = [{{ image = '{program}' }}]\n\
@@ -45,7 +52,7 @@ fn a_token_signs_a_release_that_starts() {
         ]
         .concat())
     };
-    sign(&token.display().to_string(), "signatures");
+    sign(&softhsm.uri("token=owner;object=db"), "signatures");
     let openssl = "openssl pkeyutl -sign -inkey private/db.key -pkeyopt digest:sha256";
     sign(openssl, "by-openssl");
     let mut same = Command::new("diff");

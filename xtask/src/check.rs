@@ -26,6 +26,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "formats", "contract", "linux", "source", "artifact", "chain", "media", "machine",
         ],
     ),
+    // Loads code that anybody wrote: it shares nothing with the command.
+    ("pkcs11", &[]),
     ("readers", &["formats", "contract", "source", "chain"]),
 ];
 

@@ -1,10 +1,12 @@
-//! The project's own chores: `cargo xtask demo | screenshot | test | check | deny | fuzz | tools | bench`.
+//! The project's own chores: `cargo xtask demo | screenshot | test | check | deny | fuzz | tools | bench |
+//! pkcs11`.
 
 mod bench;
 mod check;
 mod demo;
 mod deny;
 mod fuzz;
+mod pkcs11;
 mod process;
 mod suite;
 mod tools;
@@ -38,6 +40,8 @@ enum Chore {
     Fuzz(fuzz::Options),
     /// Install the reference tools that the tests compare with
     Tools,
+    /// Build sealboot-pkcs11, which asks tokens that hold a key
+    Pkcs11,
     /// Measure the command, side by side with what others use for the same
     Bench(bench::Options),
 }
@@ -51,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Deny => deny::run(),
         Chore::Fuzz(options) => fuzz::run(&options),
         Chore::Tools => tools::install(tools::TEST),
+        Chore::Pkcs11 => pkcs11::run(),
         Chore::Bench(options) => bench::run(&options),
     }
 }

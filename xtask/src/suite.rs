@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, bail};
 
-use crate::{check, process, tools};
+use crate::{check, pkcs11, process, tools};
 
 /// Installs what the tests need, checks the house rules, runs the tests, says how many.
 pub fn run(filter: Option<&str>) -> anyhow::Result<()> {
@@ -17,6 +17,7 @@ pub fn run(filter: Option<&str>) -> anyhow::Result<()> {
     let sealboot = process::sealboot("debug")?;
     let mut command = process::cargo();
     command.env("SEALBOOT", sealboot);
+    command.env("SEALBOOT_PKCS11", pkcs11::for_tests()?);
     command.args(["test", "--workspace", "--all-targets", "--no-fail-fast"]);
     // Two machines at a time are what two processors carry.
     command.arg("--").args(["--test-threads", "2"]).args(filter);

@@ -74,6 +74,7 @@ pub const TEST: &[Row] = &[
     ("pkcs11-tool", "opensc"),
     ("zbarimg", "zbar-tools"),
     ("rsvg-convert", "librsvg2-bin"),
+    ("/usr/lib/x86_64-linux-gnu/pkcs11-spy.so", "opensc-pkcs11"),
 ];
 
 /// How often packages are installed: one that comes can push out another that was there.

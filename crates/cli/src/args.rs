@@ -145,7 +145,8 @@ pub struct Opening {
     #[command(flatten)]
     pub passphrase: Passphrase,
     /// A program that signs instead of DIR/db.key, with its arguments, split at spaces: it gets a
-    /// SHA-256 digest on standard input and gives an RSA signature (PKCS#1 v1.5)
+    /// SHA-256 digest on standard input and gives an RSA signature (PKCS#1 v1.5). Or a pkcs11: URI
+    /// (RFC 7512): a token's key, asked by sealboot-pkcs11
     #[arg(long, value_name = "COMMAND", conflicts_with = "passphrase_file")]
     pub sign_with: Option<Program>,
 }

@@ -11,6 +11,7 @@ use super::system::System;
 use super::toolbox;
 use crate::args;
 use crate::config::{Config, Recovery, Source, SourceKind};
+use crate::keys;
 
 /// Everything a build works from.
 #[derive(Clone, Debug)]
@@ -238,6 +239,7 @@ impl fmt::Display for Plan {
             &match config.keys.sign_with.first() {
                 _ if self.unsigned => format!("db of {folder}/ signs later, elsewhere"),
                 None => format!("db in {folder}/"),
+                Some(uri) if keys::is_token(uri) => format!("db in {folder}/; a token signs"),
                 Some(program) => format!("db in {folder}/; {program} signs"),
             },
         )?;

@@ -201,7 +201,8 @@ pub struct Keys {
     /// Folder of the owner's keys.
     pub folder: PathBuf,
     /// A program that signs instead of the folder's `db.key`, with its arguments: it gets a SHA-256 digest
-    /// on its standard input (32 bytes) and gives an RSA signature (PKCS#1 v1.5) on its output.
+    /// on its standard input (32 bytes) and gives an RSA signature (PKCS#1 v1.5) on its output. Or one `pkcs11:`
+    /// URI (RFC 7512): a token's key, asked by `sealboot-pkcs11`.
     pub sign_with: Vec<String>,
 }
 

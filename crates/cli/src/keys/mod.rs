@@ -10,6 +10,7 @@ mod passphrase;
 mod revoke;
 mod rotate;
 mod show;
+mod token;
 
 use std::io;
 use std::path::Path;
@@ -20,6 +21,8 @@ use source::keys::{
     RANDOM_SIZE, RsaBits, Signer, WriteError,
 };
 use uguid::Guid;
+
+pub use token::is_token;
 
 use crate::args::{KeysCreate, KeysVerb, Passphrase};
 use crate::clock;
@@ -146,8 +149,9 @@ pub fn open_public(folder: &Path) -> anyhow::Result<OwnerKeys> {
     })
 }
 
-/// Opens the db key: the program `sign_with` with its arguments or, where that is empty, the key's file,
-/// whose passphrase is asked for if it has one and no file was named.
+/// Opens the db key: the program `sign_with` with its arguments, the key in a token where that is a `pkcs11:`
+/// URI or, where it is empty, the key's file, whose passphrase is asked for if it has one and no file was
+/// named.
 pub fn open(
     folder: &Path,
     passphrase: &Passphrase,
@@ -175,6 +179,7 @@ pub fn open_db(
     let certificate = folder.join("db.crt");
     let db: Box<dyn Signer> = match sign_with {
         [] => Box::new(open_file(folder, "db", passphrase)?),
+        [uri, ..] if is_token(uri) => Box::new(token::open(sign_with, &certificate)?),
         command => Box::new(CommandSigner::new(command, &certificate).code(Code::Keys)?),
     };
     if let Some(warning) = expired(db.certificate()) {

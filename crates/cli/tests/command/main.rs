@@ -21,6 +21,7 @@ mod rotation;
 mod secrets;
 mod sign_with;
 mod systems;
+mod token;
 mod trusted;
 mod two_passes;
 mod write;
@@ -37,3 +38,12 @@ mod server;
 #[allow(dead_code)]
 #[path = "../../../source/tests/alpine/fixture.rs"]
 mod apk;
+// Tokens, as all tests have them.
+#[allow(dead_code)]
+#[path = "../../../../tests/token.rs"]
+mod softhsm;
+#[allow(dead_code)]
+#[path = "../../../../tests/tool.rs"]
+mod tool;
+
+use tool::answer;

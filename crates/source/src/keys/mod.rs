@@ -22,6 +22,7 @@ mod role;
 mod rotate;
 mod summary;
 mod times;
+mod token_signer;
 mod variable;
 mod verify;
 
@@ -40,6 +41,7 @@ pub use revoke::{Revoked, revoke};
 pub use role::{ROLES, Role};
 pub use rotate::{RotateOptions, Rotation, Stage};
 pub use summary::{CertificateSummary, NotACertificate};
+pub use token_signer::{TokenError, TokenSigner};
 pub use variable::{Change, meant_for};
 pub use verify::{
     VerifyError, verify, verify_attached, verify_detached, verify_image, verify_image_digest,
