@@ -9,7 +9,7 @@ use crate::fields::{Field, List, Source, show};
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Most blocks of a frame that are listed.
 const BLOCKS: usize = 100;
-/// Most blocks that are counted: those of 4 GiB and more.
+/// Most blocks, and most frames, that are counted: those of 4 GiB and more.
 const COUNTED: usize = 1 << 16;
 
 /// Whether a frame starts with these bytes.
@@ -20,7 +20,10 @@ pub(super) fn is_frame(start: &[u8]) -> bool {
 /// The frames that follow one another from `at` on, and where they end.
 pub(super) fn fields(source: &mut Source<'_>, at: u64) -> io::Result<(Vec<Field>, u64)> {
     let (mut list, mut end) = (List::of_at_most(BLOCKS), at);
-    while end < source.size() && is_frame(&source.at(end, MAGIC.len())?) {
+    for _ in 0..COUNTED {
+        if end >= source.size() || !is_frame(&source.at(end, MAGIC.len())?) {
+            break;
+        }
         let (field, next) = frame(source, end)?;
         list.push(source.place(end), || field);
         end = next;

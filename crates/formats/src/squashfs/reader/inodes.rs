@@ -105,6 +105,9 @@ fn index(bytes: &[u8]) -> String {
     }
 }
 
+/// Of longer paths the end is shown, so many bytes of it.
+const PATH: usize = 1000;
+
 /// Why a walk ends.
 enum Stop {
     Enough,
@@ -203,7 +206,10 @@ impl<R: Read + Seek> Reader<R> {
             }
             _ => {}
         }
-        let name = format!("/{}", path.escape_ascii());
+        let cut = path.len().saturating_sub(PATH);
+        let before = if cut > 0 { "..." } else { "/" };
+        let tail = path.get(cut..).unwrap_or_default();
+        let name = format!("{before}{}", tail.escape_ascii());
         let block = table.saturating_add(inode.reference.block);
         let value = format!("in the metadata block at {block:#x}");
         Ok(Field::of((start, at - start), name, None, fields)
