@@ -6,6 +6,7 @@ mod cpio;
 mod debian;
 mod disk;
 mod fat;
+mod fields;
 mod gpt;
 mod image;
 mod keys;

@@ -63,6 +63,19 @@ pub enum Error {
         /// Its first bytes, escaped.
         start: String,
     },
+    /// No format whose fields are known here.
+    #[error(
+        "{what} is none of the formats whose fields are known here (it starts with {start}): PE \
+         image, squashfs image, dm-verity superblock, disk image, FAT32 volume, initrd, PKCS#7 \
+         signature, certificate, EFI signature list, signed EFI variable, boot entry, variable \
+         store; 'sealboot inspect' without --fields knows manifests and folders, too"
+    )]
+    NoFields {
+        /// The file.
+        what: String,
+        /// Its first bytes, escaped.
+        start: String,
+    },
     /// Firmware would refuse it.
     #[error("no certificate of db verifies a signature of {0}: firmware does not start it")]
     NotStarted(String),

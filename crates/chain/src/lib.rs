@@ -5,7 +5,8 @@
 //!
 //! In order: `kind` (which format it is), `part` (bytes, and where on a disk they are), `files`
 //! (a release in a folder or on a boot partition), the artefacts that take more than one reader
-//! (`uki`, `initrd`, `image`, `disk`), what a TPM will say of one (`measured`), then [`facts`] for people who look and [`check`] with its
+//! (`uki`, `initrd`, `image`, `disk`), what a TPM will say of one (`measured`), then [`facts`] and [`fields`]
+//! for people who look and [`check`] with its
 //! [`report`] for those who need to know.
 
 mod certificate;
@@ -14,6 +15,7 @@ mod difference;
 mod disk;
 mod error;
 pub mod facts;
+mod fields;
 mod files;
 mod image;
 mod initrd;
@@ -29,6 +31,7 @@ pub use check::{SbatLevel, verify};
 pub use difference::{Change, Difference, FileChange, PackageChange, difference};
 pub use error::Error;
 pub use facts::inspect;
+pub use fields::{Fields, fields};
 pub use kind::{Kind, recognise};
 pub use measured::{Enrolled, Measured, measure};
 pub use part::{Bytes, Part};

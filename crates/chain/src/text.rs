@@ -1,5 +1,7 @@
 //! Lines of at most 80 ASCII characters.
 
+use formats::fields::{ascii, wrap};
+
 /// Columns.
 const WIDTH: usize = 80;
 
@@ -66,41 +68,6 @@ impl Text {
     pub(crate) fn finish(self) -> String {
         self.lines
     }
-}
-
-/// Printable ASCII as it is, anything else escaped.
-fn ascii(text: &str) -> String {
-    let escape = |c: char| match c {
-        ' '..='~' => c.to_string(),
-        other => other.escape_default().to_string(),
-    };
-    text.chars().map(escape).collect()
-}
-
-/// Cuts at blanks, and where there is none, anywhere; at least one line.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(8);
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let mut word = word;
-        while let Some(line) = lines.last_mut() {
-            let blank = usize::from(!line.is_empty());
-            let left = width.saturating_sub(line.len() + blank);
-            if word.len() <= left {
-                line.push_str(if blank == 1 { " " } else { "" });
-                line.push_str(word);
-                break;
-            }
-            if line.is_empty() {
-                // ASCII: every byte is a character.
-                let (now, later) = word.split_at(left.min(word.len()));
-                line.push_str(now);
-                word = later;
-            }
-            lines.push(String::new());
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -295,6 +295,14 @@ pub struct Inspect {
     /// certificate, EFI signature list or signed variable
     #[arg(value_name = "FILE", default_value = "out")]
     pub file: PathBuf,
+    /// Dump every field of its on-disk structures, with offset and size in bytes
+    ///
+    /// Goes as far as it can with a damaged file, and says where it ends. Knows PE images, UKIs,
+    /// squashfs images with their hash tree, disk images with the FAT32 volumes on them, initrds,
+    /// certificates, PKCS#7 signatures, EFI signature lists, signed variables, boot entries and
+    /// variable stores. Offsets with + before them count from the start of unpacked bytes.
+    #[arg(long)]
+    pub fields: bool,
 }
 
 /// `sealboot diff`

@@ -7,6 +7,8 @@ pub mod cpio;
 pub mod efi_signature_list;
 pub mod efivars;
 pub mod fat;
+#[cfg(feature = "build")]
+pub mod fields;
 pub mod gpt;
 pub mod kmod_index;
 pub mod load_option;

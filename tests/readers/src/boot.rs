@@ -13,7 +13,10 @@ use source::keys::{
     CertificateSummary, verify_attached, verify_detached, verify_image, verify_image_digest,
 };
 
+use crate::fields;
+
 pub(crate) fn pe(bytes: &[u8]) {
+    fields::slice(bytes, uki::fields);
     let digest = image_digest(bytes).ok();
     // Piece by piece, as a large file is hashed, it is the same.
     let mut hasher = ImageHasher::new();
@@ -82,6 +85,8 @@ fn sections_can_be_added(image: &[u8]) {
 }
 
 pub(crate) fn pkcs7(bytes: &[u8]) {
+    fields::lines(&p7::fields(0, bytes));
+    fields::lines(&p7::certificate_fields(0, bytes));
     signed(bytes, b"content");
     if let Ok(certificate) = Certificate::read("fuzzed.crt", bytes) {
         let _ = certificate.fields();
@@ -126,6 +131,8 @@ fn signed(bytes: &[u8], content: &[u8]) {
 }
 
 pub(crate) fn signature_list(bytes: &[u8]) {
+    fields::lines(&lists::fields(0, bytes));
+    fields::lines(&lists::auth_fields(0, bytes));
     signature_lists(bytes);
     if let Ok(auth) = read_auth(bytes) {
         assert_eq!(
@@ -152,6 +159,8 @@ fn signature_lists(bytes: &[u8]) {
 }
 
 pub(crate) fn variables(bytes: &[u8]) {
+    fields::lines(&load_option::fields(0, bytes));
+    fields::lines(&varstore::fields(bytes));
     let (on, setup) = bytes.split_at(bytes.len().min(5));
     let _ = SecureBoot::decode(Some(on), Some(setup));
     let _ = efivars::LOADER_DEVICE_PART_UUID.decode_guid(bytes);

@@ -12,9 +12,10 @@ use formats::gpt::{self, Layout, SectorSize, Table};
 use formats::squashfs::{Inode, Node, ReadError, Reader};
 use formats::verity::{self, Finding};
 
-use crate::{MOST, Sparse, repair_gpt, with_file};
+use crate::{MOST, Sparse, fields, repair_gpt, with_file};
 
 pub(crate) fn squashfs(bytes: &[u8]) {
+    fields::slice(bytes, formats::squashfs::fields);
     let Ok(mut reader) = Reader::open(Cursor::new(bytes)) else {
         return;
     };
@@ -79,6 +80,7 @@ impl Write for Sink {
 pub(crate) fn fat(bytes: &[u8]) {
     let disk = Sparse::new(bytes);
     let size = disk.size();
+    fields::stream(disk.clone(), fat::fields);
     let Ok(mut volume) = Volume::open(disk, 0, size) else {
         return;
     };
@@ -112,6 +114,7 @@ pub(crate) fn gpt(bytes: &[u8]) {
         let mut repaired = disk.clone();
         repair_gpt(&mut repaired, sector_size.bytes());
         for mut disk in [disk, repaired] {
+            fields::stream(disk.clone(), |disk| Ok(gpt::fields(disk)?.fields));
             let _ = gpt::read(&mut disk, sector_size);
             if let Ok(table) = gpt::read_behind_mbr(&mut disk, sector_size) {
                 table_again(&table, disk.size());
@@ -146,6 +149,7 @@ pub(crate) fn verity(bytes: &[u8]) {
     };
     let offset = u64::from_le_bytes(*offset);
     let start = usize::try_from(offset).unwrap_or(usize::MAX);
+    fields::slice(file.get(start..).unwrap_or(file), verity::fields);
     let Ok(superblock) = verity::Superblock::parse(file.get(start..).unwrap_or(file)) else {
         return;
     };
@@ -179,6 +183,11 @@ pub(crate) fn inspect(bytes: &[u8]) {
         if let Ok(facts) = chain::inspect(path) {
             let _ = facts.render();
             let _ = serde_json::to_string(&facts);
+        }
+        if let Ok(shown) = chain::fields(path) {
+            fields::lines(&shown.fields);
+            let _ = shown.render();
+            let _ = serde_json::to_string(&shown);
         }
         if let Ok(report) = chain::verify(path, &OWNER, &mut |_, _| {}) {
             let _ = report.render();

@@ -4,9 +4,10 @@ use std::io::Read;
 
 use formats::cpio::{self, Entry, Reader, Writer, select};
 
-use crate::{disk, uki};
+use crate::{disk, fields, uki};
 
 pub(crate) fn cpio(bytes: &[u8]) {
+    fields::slice(bytes, cpio::fields);
     let _ = cpio::dump(bytes);
     let mut input = bytes;
     let wanted = [

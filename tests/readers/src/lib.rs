@@ -8,12 +8,13 @@
 //!
 //! In order: the table of [`TARGETS`], then `boot` (what firmware reads), `disk` (what is on disks),
 //! `initrd`, `layer` (tar streams and images), `package` (Debian's and Alpine's), `kernel` (modules)
-//! and `document` (JSON and text); `repair` makes checksums right, `file` makes bytes a file, `sparse`
+//! and `document` (JSON and text); `fields` shows what is in the bytes field by field, `repair` makes checksums right, `file` makes bytes a file, `sparse`
 //! a few sectors a large disk, `stub` an initrd a program.
 
 mod boot;
 mod disk;
 mod document;
+mod fields;
 mod file;
 mod initrd;
 mod kernel;

@@ -17,7 +17,7 @@ use crate::{Error, Part};
 pub use disk::{Disk, FileOnDisk, Partition, Volume};
 pub use image::{Image, Squashfs, Verity};
 pub use program::{Kernel, Program, Section};
-pub use signed::{Lists, ManifestFacts, Named, Signature, Signed, Variable};
+pub use signed::{CertificateHash, Lists, ManifestFacts, Named, Signature, Signed, Variable};
 
 /// Columns of the label before a fact.
 const LABEL: usize = 16;

@@ -1,7 +1,7 @@
 //! Manifests, signatures, certificates, EFI signature lists and signed variables.
 
 use contract::manifest::Manifest;
-use formats::efi_signature_list::{self, CERT_SHA256, CERT_X509};
+use formats::efi_signature_list::{self, CERT_SHA256, CERT_X509, CERT_X509_SHA256, Timestamp};
 use formats::{authenticode, pkcs7};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -65,10 +65,21 @@ pub struct Lists {
     pub certificates: Vec<Named>,
     /// Entries of type SHA-256, hex.
     pub hashes: Vec<String>,
+    /// Entries of type X509_SHA256.
+    pub certificate_hashes: Vec<CertificateHash>,
     /// Entries of other types.
     pub others: usize,
     /// Who added the entries, each once.
     pub owners: Vec<String>,
+}
+
+/// A certificate that is revoked by its digest.
+#[derive(Clone, Debug, Serialize)]
+pub struct CertificateHash {
+    /// SHA-256 of its TBSCertificate, what its issuer signed, hex.
+    pub sha256: String,
+    /// From when on, UTC; `None`: always.
+    pub revoked_from: Option<String>,
 }
 
 /// A signed EFI variable.
@@ -151,6 +162,7 @@ fn lists_of(bytes: &[u8]) -> Result<Lists, Error> {
     let mut lists = Lists {
         certificates: Vec::new(),
         hashes: Vec::new(),
+        certificate_hashes: Vec::new(),
         others: 0,
         owners: Vec::new(),
     };
@@ -163,11 +175,22 @@ fn lists_of(bytes: &[u8]) -> Result<Lists, Error> {
             match list.signature_type {
                 CERT_X509 => lists.certificates.push(named(&entry.data)),
                 CERT_SHA256 => lists.hashes.push(hex(&entry.data)),
+                CERT_X509_SHA256 => lists.certificate_hashes.push(certificate_hash(&entry.data)),
                 _ => lists.others += 1,
             }
         }
     }
     Ok(lists)
+}
+
+/// The digest and the time behind it; the reader made sure of the length.
+fn certificate_hash(data: &[u8]) -> CertificateHash {
+    let (hash, time) = data.split_at_checked(32).unwrap_or((data, &[]));
+    let time = time.first_chunk().filter(|time| **time != [0; 16]);
+    CertificateHash {
+        sha256: hex(hash),
+        revoked_from: time.map(|time| Timestamp::from_bytes(*time).to_string()),
+    }
 }
 
 pub(super) fn variable(part: &mut Part<'_>) -> Result<Variable, Error> {
@@ -271,6 +294,11 @@ impl Lists {
         }
         for hash in &self.hashes {
             fact(text, "image digest", hash);
+        }
+        for certificate in &self.certificate_hashes {
+            fact(text, "cert. digest", &certificate.sha256);
+            let from = certificate.revoked_from.as_deref();
+            fact(text, "revoked from", from.unwrap_or("always"));
         }
         if self.others > 0 {
             fact(text, "other entries", &self.others.to_string());

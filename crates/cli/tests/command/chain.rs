@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
-use chain::{Owner, inspect, verify};
+use chain::{Owner, fields, inspect, verify};
 use contract::manifest::Manifest;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -263,6 +263,7 @@ proptest! {
             fs::write(&changed, bad).unwrap();
             let owner = Owner::open(&place.path("keys")).unwrap();
             let _ = inspect(&changed).map(|facts| facts.render());
+            let _ = fields(&changed).map(|fields| fields.render());
             let _ = verify(&changed, &owner, &mut |_, _| {}).map(|report| report.render());
         });
     }
@@ -271,10 +272,10 @@ proptest! {
     #[test]
     fn arbitrary_files_never_panic(
         start in prop::sample::select(vec![
-            &b"MZ"[..], b"hsqs", b"EFI PART", b"\x30\x82", b"{", b"-----BEGIN CERTIFICATE-----\n",
+            &b"MZ"[..], b"hsqs", b"EFI PART", b"070701", b"\x28\xb5\x2f\xfd", b"verity\0\0", b"\x30\x82", b"{", b"-----BEGIN CERTIFICATE-----\n",
             b"\xa1\x59\xc0\xa5\xe4\x94\xa7\x4a\x87\xb5\xab\x15\x5c\x2b\xf0\x72", b"",
         ]),
-        name in prop::sample::select(vec!["a.efi", "a.squashfs", "a.img", "a.auth", "a.esl", "a"]),
+        name in prop::sample::select(vec!["a.efi", "a.squashfs", "a.img", "a.auth", "a.esl", "a.fd", "a"]),
         rest in prop::collection::vec(any::<u8>(), 0..3000),
     ) {
         thread_local!(static PLACE: Place = Place::new());
@@ -282,6 +283,7 @@ proptest! {
             place.write(name, [start, &rest].concat());
             let owner = Owner::open(&place.path("keys")).unwrap();
             let _ = inspect(&place.path(name)).map(|facts| facts.render());
+            let _ = fields(&place.path(name)).map(|fields| fields.render());
             let _ = verify(&place.path(name), &owner, &mut |_, _| {});
         });
     }

@@ -8,6 +8,7 @@ mod bad_input;
 mod cache;
 mod chain;
 mod diff;
+mod fields;
 mod image;
 mod keys;
 mod killed;

@@ -10,20 +10,20 @@ use crate::pe::format::{DIRECTORY_CERTIFICATES, DataDirectory};
 use crate::pe::{Pe, set_checksum};
 
 /// Entries start at multiples of this, in bytes.
-const ALIGNMENT: usize = 8;
+pub(super) const ALIGNMENT: usize = 8;
 /// `WIN_CERT_REVISION_2_0`.
-const REVISION: u16 = 0x0200;
+pub(super) const REVISION: u16 = 0x0200;
 /// `WIN_CERT_TYPE_PKCS_SIGNED_DATA`.
-const PKCS_SIGNED_DATA: u16 = 0x0002;
+pub(super) const PKCS_SIGNED_DATA: u16 = 0x0002;
 
 /// Header of an entry.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
-struct WinCertificate {
+pub(super) struct WinCertificate {
     /// Bytes of this header and the certificate, without padding.
-    length: U32,
-    revision: U16,
-    certificate_type: U16,
+    pub(super) length: U32,
+    pub(super) revision: U16,
+    pub(super) certificate_type: U16,
 }
 
 /// Appends a signature after those that the image may have already, and sets the checksum.
@@ -97,7 +97,7 @@ pub fn signatures(image: &[u8]) -> Result<Vec<&[u8]>, Error> {
 
 /// A signature without the zeros behind it: some makers (osslsigncode) count an entry's padding as its
 /// content, and firmware reads no further than the DER says.
-fn without_padding(body: &[u8]) -> &[u8] {
+pub(super) fn without_padding(body: &[u8]) -> &[u8] {
     let message = AnyRef::from_der_partial(body).ok();
     let split = message.and_then(|(_, rest)| body.len().checked_sub(rest.len()));
     match split.and_then(|length| body.split_at_checked(length)) {

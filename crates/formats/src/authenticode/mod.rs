@@ -6,10 +6,12 @@
 
 mod certificate_table;
 mod digest;
+mod fields;
 mod signature;
 
 pub use certificate_table::{append, directory, entries, entry, signatures};
 pub use digest::{ImageHasher, image_digest};
+pub(crate) use fields::fields;
 pub use signature::{assemble, signed_digest, to_be_signed};
 
 /// Why an image cannot be hashed, signed or its signatures read. Offsets and sizes are in bytes.

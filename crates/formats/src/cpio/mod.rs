@@ -6,7 +6,11 @@
 //! path, and the content, the last two padded to 4 bytes. An entry `TRAILER!!!` ends it.
 
 mod dump;
+#[cfg(feature = "build")]
+mod fields;
 mod format;
+#[cfg(feature = "build")]
+mod frames;
 mod reader;
 mod stream;
 #[cfg(test)]
@@ -14,6 +18,8 @@ mod tests;
 mod writer;
 
 pub use dump::dump;
+#[cfg(feature = "build")]
+pub use fields::fields;
 pub use reader::Reader;
 pub use stream::select;
 pub use writer::Writer;

@@ -128,3 +128,43 @@ proptest! {
         prop_assert_eq!(read, expected);
     }
 }
+
+#[test]
+fn every_field_is_shown() {
+    use crate::fields::tests::{golden, hostile, nested, of};
+    let archive = archive();
+    let shown = of(&archive, super::fields);
+    nested(&shown);
+    golden("cpio", &shown);
+    hostile(&archive, 7, |bytes| of(bytes, super::fields));
+    let packed = zstd::encode_all(&archive[..], 3).unwrap();
+    hostile(&packed, 1, |bytes| of(bytes, super::fields));
+}
+
+#[test]
+fn many_entries_are_counted_and_joined_archives_are_told_apart() {
+    use crate::fields::tests::of;
+    let mut writer = Writer::new(Vec::new());
+    for number in 0..1200 {
+        let path = format!("file-{number}");
+        let entry = Entry::root(path.as_bytes(), 0o644, 0, Kind::File(b"1"));
+        writer.add(&entry).unwrap();
+    }
+    let many = writer.finish().unwrap();
+    let joined = [
+        &zstd::encode_all(&many[..], 1).unwrap()[..],
+        &[0; 7],
+        &archive(),
+    ]
+    .concat();
+    let shown = of(&joined, super::fields);
+    let names: Vec<_> = shown.iter().map(|field| &*field.name).collect();
+    assert_eq!(names, ["zstd frame", "unpacked", "padding", "archive"]);
+    let [unpacked] = &shown[1].fields[..] else {
+        panic!("one archive")
+    };
+    assert_eq!(unpacked.size, many.len() as u64);
+    // Those that are shown, and the end mark, are counted among the others.
+    assert_eq!(unpacked.fields.last().unwrap().value, "and 201 more");
+    assert_eq!(shown[3].offset, (joined.len() - archive().len()) as u64);
+}

@@ -12,7 +12,7 @@ pub const CERT_SHA256: Guid = guid!("c1c41626-504c-4092-aca9-41f936934328");
 /// from which on it counts as revoked, an EFI_TIME; zeros are: always (section 32.4.1).
 pub const CERT_X509_SHA256: Guid = guid!("3bd2a492-96c0-4079-b420-fcf98ef103ed");
 /// `EFI_CERT_TYPE_PKCS7_GUID`: how a variable is signed.
-pub(super) const CERT_TYPE_PKCS7: Guid = guid!("4aafd29d-68df-49ee-8aa9-347d375665a7");
+pub(crate) const CERT_TYPE_PKCS7: Guid = guid!("4aafd29d-68df-49ee-8aa9-347d375665a7");
 
 /// `WIN_CERTIFICATE.wRevision`.
 pub(super) const WIN_CERT_REVISION: u16 = 0x0200;
@@ -45,4 +45,23 @@ pub(super) struct AuthHeader {
     pub(super) revision: U16,
     pub(super) certificate_type: U16,
     pub(super) cert_type: [u8; GUID_SIZE],
+}
+
+/// EFI_TIME (section 8.3).
+#[cfg(feature = "build")]
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(super) struct EfiTime {
+    pub(super) year: U16,
+    pub(super) month: u8,
+    pub(super) day: u8,
+    pub(super) hour: u8,
+    pub(super) minute: u8,
+    pub(super) second: u8,
+    pub(super) pad_1: u8,
+    pub(super) nanosecond: U32,
+    /// Minutes from UTC.
+    pub(super) time_zone: U16,
+    pub(super) daylight: u8,
+    pub(super) pad_2: u8,
 }

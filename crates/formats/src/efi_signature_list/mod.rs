@@ -5,12 +5,20 @@
 //! (EFI_VARIABLE_AUTHENTICATION_2).
 
 mod auth;
+#[cfg(feature = "build")]
+mod fields;
 mod format;
 mod reader;
 mod time;
 mod writer;
 
 pub use auth::{Auth, assemble, read_auth, to_be_signed};
+#[cfg(feature = "build")]
+pub(crate) use fields::time_fields;
+#[cfg(feature = "build")]
+pub use fields::{auth_fields, fields};
+#[cfg(feature = "build")]
+pub(crate) use format::CERT_TYPE_PKCS7;
 pub use format::{CERT_SHA256, CERT_X509, CERT_X509_SHA256};
 pub use reader::{Error, read};
 pub use time::Timestamp;

@@ -128,3 +128,48 @@ proptest! {
         let _ = read(&bytes);
     }
 }
+
+#[test]
+fn every_field_is_shown() {
+    use crate::fields::tests::{golden, hostile, nested};
+    let certificate = include_bytes!("../../testdata/certificate.der");
+    let time = Timestamp::from_unix(1_700_000_000).unwrap();
+    let mut lists = vec![
+        x509_list(OWNER, certificate),
+        sha256_list(OWNER, &[[1; 32], [2; 32]]),
+        x509_sha256_list(OWNER, &[3; 32], time),
+    ];
+    let bytes = write(&lists);
+    let shown = super::fields(0, &bytes);
+    nested(&shown);
+    golden("signature_list", &shown);
+    hostile(&bytes, 7, |bytes| super::fields(0, bytes));
+
+    lists.remove(0);
+    let message = include_bytes!("../../testdata/detached.p7s");
+    let auth = assemble(time, message, &write(&lists));
+    let shown = auth_fields(0, &auth);
+    nested(&shown);
+    golden("signed_variable", &shown);
+    hostile(&auth, 7, |bytes| auth_fields(0, bytes));
+}
+
+#[test]
+fn lists_that_are_refused_are_shown_as_far_as_they_go() {
+    let bytes = write(&[sha256_list(OWNER, &[[1; 32], [2; 32]])]);
+    let cut = &bytes[..bytes.len() - 10];
+    assert!(read(cut).is_err());
+    let words = |bytes: &[u8]| {
+        let text = crate::fields::Lines(&super::fields(0, bytes)).to_string();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let text = words(cut);
+    assert!(
+        text.contains("38 of SignatureSize's 48 bytes are left"),
+        "{text}"
+    );
+    let mut odd = bytes.clone();
+    odd[24..28].fill(0);
+    let text = words(&odd);
+    assert!(text.contains("SignatureSize is too small"), "{text}");
+}

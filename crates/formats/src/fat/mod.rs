@@ -15,6 +15,8 @@
 //! sparse as its files. The reader, [`Volume`], trusts nothing that it reads.
 
 mod dump;
+#[cfg(feature = "build")]
+mod fields;
 mod format;
 mod geometry;
 mod name;
@@ -28,6 +30,8 @@ mod writer;
 mod tests;
 
 pub use dump::dump;
+#[cfg(feature = "build")]
+pub use fields::{fields, is_volume};
 pub use geometry::Geometry;
 pub use plan::{Options, PlacedFile, Plan, PlanError, is_label, size_for};
 pub use reader::{Entry, Error, File, Part, Problem, Volume};

@@ -480,3 +480,42 @@ proptest! {
         read_all(&bytes[..end], size);
     }
 }
+
+/// The fields of a volume.
+fn shown(bytes: &[u8]) -> Vec<crate::fields::Field> {
+    crate::fields::tests::of(bytes, super::fields)
+}
+
+#[test]
+fn every_field_is_shown() {
+    use crate::fields::tests::{golden, nested};
+    let bytes = volume(&some_files());
+    nested(&shown(&bytes));
+    golden("fat", &shown(&bytes));
+    assert!(is_volume(&bytes) && !is_volume(&bytes[..511]) && !is_volume(&[0; 512]));
+}
+
+#[test]
+fn volumes_that_are_damaged_are_shown_as_far_as_they_go() {
+    let mut bytes = volume(&some_files());
+    let start = open(&bytes).unwrap().geometry().cluster_offset(2) as usize;
+    let show = |bytes: &[u8]| crate::fields::Lines(&shown(bytes)).to_string();
+    for at in (0..600).chain((start..start + 5 * 512).step_by(3)) {
+        for flip in [0x01, 0x80, 0xff] {
+            bytes[at] ^= flip;
+            show(&bytes);
+            bytes[at] ^= flip;
+        }
+    }
+    for length in (0..bytes.len()).step_by(1 << 20).chain(0..100) {
+        show(&bytes[..length]);
+    }
+    // A directory in itself: that of the first entry is the root.
+    let mut looped = bytes.clone();
+    let entry = (start..start + 512)
+        .step_by(32)
+        .find(|at| bytes[at + 11] == 0x10);
+    looped[entry.unwrap() + 26] = 2;
+    let text = show(&looped);
+    assert!(text.contains("its clusters are those of another"), "{text}");
+}

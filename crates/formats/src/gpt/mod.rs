@@ -16,6 +16,8 @@
 mod crc32;
 mod dump;
 mod error;
+#[cfg(feature = "build")]
+mod fields;
 mod format;
 mod reader;
 mod writer;
@@ -24,6 +26,8 @@ mod writer;
 mod tests;
 
 pub use error::{Damage, Error};
+#[cfg(feature = "build")]
+pub use fields::{Shown, fields};
 pub use reader::{Side, Table, read, read_behind_mbr};
 pub use writer::{Layout, LayoutError};
 

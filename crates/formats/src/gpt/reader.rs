@@ -300,7 +300,7 @@ fn partitions(header: &Header, entries: &[u8]) -> Result<Vec<Partition>, Damage>
     }
 }
 
-fn name(entry: &Entry) -> String {
+pub(super) fn name(entry: &Entry) -> String {
     let units = entry.name.iter().map(|unit| unit.get());
     char::decode_utf16(units.take_while(|&unit| unit != 0))
         .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))

@@ -257,3 +257,41 @@ proptest! {
         let _ = read_512(&bytes);
     }
 }
+
+#[test]
+fn every_field_is_shown() {
+    use crate::fields::tests::{golden, hostile, nested, of};
+    let image = image(&layout());
+    let shown = of(&image, |disk| Ok(super::fields(disk)?.fields));
+    nested(&shown);
+    golden("gpt", &shown);
+    let text = crate::fields::Lines(&shown).to_string();
+    assert_eq!(text.matches(" right").count(), 4, "{text}");
+
+    // The first sectors and the last ones, of what is a smaller disk then.
+    let small = [&image[..34 * 512], &image[image.len() - 33 * 512..]].concat();
+    let show = |bytes: &[u8]| of(bytes, |disk| Ok(super::fields(disk)?.fields));
+    hostile(&small, 61, show);
+    hostile(&image[..1024], 1, show);
+}
+
+#[test]
+fn tables_that_are_refused_are_shown_as_far_as_they_go() {
+    use crate::fields::tests::of;
+    let mut bytes = image(&layout());
+    // The first entry of the primary copy, and all of the backup's header.
+    bytes[1024] ^= 1;
+    let last = bytes.len() - 512;
+    bytes[last..].fill(0);
+    assert!(read_512(&bytes).is_err());
+    let shown = of(&bytes, |disk| Ok(super::fields(disk)?.fields));
+    let text = crate::fields::Lines(&shown).to_string();
+    for words in [
+        "wrong: 0x",
+        "part-1",
+        "part-3",
+        "the signature is not EFI PART",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}

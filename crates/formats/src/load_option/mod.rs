@@ -7,12 +7,16 @@
 //! at the partition, and firmware looks for the disk that has it (section 3.1.2).
 
 mod dump;
+#[cfg(feature = "build")]
+mod fields;
 pub mod format;
 mod reader;
 mod writer;
 
 use uguid::Guid;
 
+#[cfg(feature = "build")]
+pub use fields::fields;
 pub use format::ACTIVE;
 pub use reader::{Error, read};
 pub use writer::{WriteError, write};

@@ -98,3 +98,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn every_field_is_shown() {
+    use crate::fields::tests::{golden, hostile, nested};
+    let shown = fields(0, BYTES);
+    nested(&shown);
+    golden("load_option", &shown);
+    hostile(BYTES, 1, |bytes| fields(0, bytes));
+}

@@ -3,6 +3,24 @@
 use zerocopy::byteorder::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+/// What every image starts with: a program for DOS.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct DosHeader {
+    /// [`DOS_MAGIC`].
+    pub magic: [u8; 2],
+    /// What only DOS looks at: sizes, first values of registers, where relocations are.
+    pub words: [U16; 13],
+    /// Reserved.
+    pub reserved: [u8; 8],
+    /// Who made it, and what they say.
+    pub maker: [U16; 2],
+    /// Reserved.
+    pub reserved_2: [u8; 20],
+    /// Where [`PE_MAGIC`] is, in bytes from the start.
+    pub pe_offset: U32,
+}
+
 /// First two bytes of the file.
 pub const DOS_MAGIC: [u8; 2] = *b"MZ";
 

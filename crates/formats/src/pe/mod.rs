@@ -8,12 +8,16 @@
 //! `FileAlignment`, and last the attribute certificate table (see [`crate::authenticode`]).
 
 mod checksum;
+#[cfg(feature = "build")]
+mod fields;
 pub mod format;
 mod layout;
 mod reader;
 mod writer;
 
 pub use checksum::{Checksum, checksum, set_checksum};
+#[cfg(feature = "build")]
+pub(crate) use fields::fields;
 pub use layout::{Data, Give, Layout};
 pub use reader::{Error, Headers, Pe, parse_headers};
 pub use writer::{EditError, NewSection, add_sections, lay_out};

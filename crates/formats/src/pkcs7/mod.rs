@@ -9,10 +9,13 @@
 //! Signing is two steps, and none of them sees a private key: the caller signs the message (or
 //! the attributes), then the signature is assembled with the certificate.
 
+mod fields;
 mod format;
+mod parts;
 mod reader;
 mod writer;
 
+pub use fields::{certificate_fields, fields, is_certificate, is_message};
 pub use format::{CONTENT_TYPE, DATA, MESSAGE_DIGEST, RSA, SHA256, SHA256_WITH_RSA, SIGNED_DATA};
 pub(crate) use format::{element, elements};
 pub use reader::{CertificateFields, SignedMessage, SignerInfo, read, read_certificate};

@@ -105,3 +105,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn every_element_is_shown() {
+    use crate::fields::tests::{golden, hostile, nested};
+    for (name, bytes) in [("detached.p7s", DETACHED), ("attributes.p7s", ATTRIBUTES)] {
+        let shown = fields(0, bytes);
+        nested(&shown);
+        golden(name, &shown);
+        hostile(bytes, 7, |bytes| fields(0, bytes));
+    }
+    let shown = certificate_fields(0, CERTIFICATE);
+    nested(&shown);
+    golden("certificate.der", &shown);
+    hostile(CERTIFICATE, 3, |bytes| certificate_fields(0, bytes));
+}

@@ -15,6 +15,7 @@ pub mod format;
 mod compress;
 mod compression;
 mod dump;
+mod fields;
 mod reader;
 mod writer;
 
@@ -23,6 +24,7 @@ mod tests;
 
 pub use compression::Compression;
 pub use dump::dump;
+pub use fields::fields;
 pub use reader::{Blocks, Content, DirEntry, Inode, Listing, Node, ReadError, Reader};
 pub use writer::{
     Attributes, Earlier, Error, FileData, Form, InodeId, Kind, Options, StoredBlock, Tree,

@@ -668,3 +668,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn every_field_is_shown() {
+    use crate::fields::tests::{golden, hostile, nested, of};
+    let image = every_kind();
+    let shown = of(&image, super::fields);
+    nested(&shown);
+    golden("squashfs", &shown);
+    hostile(&image, 61, |bytes| of(bytes, super::fields));
+    hostile(&image[..96], 1, |bytes| of(bytes, super::fields));
+}

@@ -5,11 +5,15 @@
 //! <https://github.com/rhboot/shim/blob/main/SBAT.md>.
 
 mod dump;
+#[cfg(feature = "build")]
+mod fields;
 mod format;
 mod reader;
 pub mod sbat;
 
 pub use dump::dump;
+#[cfg(feature = "build")]
+pub use fields::fields;
 pub use format::{Profile, SECTIONS, SectionKind};
 pub use reader::{Section, Uki};
 

@@ -89,3 +89,89 @@ fn other_text_is_not_sbat() {
         assert!(matches!(error, Error::Line { .. }), "{error}");
     }
 }
+
+/// A signed UKI with an initrd: an archive in a zstd frame, and one that is not compressed.
+fn signed() -> Vec<u8> {
+    use crate::cpio::{Entry, Kind, Writer};
+    let archive = |entries: &[Entry<'_>]| {
+        let mut writer = Writer::new(Vec::new());
+        entries.iter().for_each(|entry| writer.add(entry).unwrap());
+        writer.finish().unwrap()
+    };
+    let time = 1_700_000_000;
+    let packed = archive(&[
+        Entry::root(b"dev", 0o755, time, Kind::Directory),
+        Entry::root(b"init", 0o755, time, Kind::File(b"#!/bin/sh\n")),
+    ]);
+    let plain = archive(&[Entry::root(b"bin", 0o777, time, Kind::Symlink(b"usr/bin"))]);
+    let frame = zstd::encode_all(&packed[..], 3).unwrap();
+    let initrd = [&plain[..], &[0; 16], &frame].concat();
+    let sections: [(&str, &[u8]); 4] = [
+        (".osrel", b"ID=test\nNAME=\"T\xc3\xa9st\"\n"),
+        (".cmdline", b"console=ttyS0"),
+        (".initrd", &initrd),
+        (".linux", b"MZ\0\x01"),
+    ];
+    let sections = sections.map(|(name, data)| NewSection {
+        name,
+        data: data.into(),
+        characteristics: CNT_INITIALIZED_DATA | MEM_READ,
+    });
+    let sbat = format!("{HEADER}\nuki,1,UKI,uki,1,https://uapi-group.org/\n");
+    let mut stub = stub();
+    stub.truncate(0x600);
+    stub.extend_from_slice(sbat.as_bytes());
+    stub.resize(0x800, 0);
+    // VirtualSize of its second section.
+    let size = 0x40 + 4 + 20 + 240 + 40 + 8;
+    stub[size..size + 4].copy_from_slice(&(sbat.len() as u32).to_le_bytes());
+    let mut image = add_sections(&stub, &sections, 0).unwrap();
+    let signature = include_bytes!("../../testdata/detached.p7s");
+    crate::authenticode::append(&mut image, signature).unwrap();
+    image
+}
+
+#[test]
+fn every_field_is_shown() {
+    use crate::fields::tests::{golden, hostile, nested, of};
+    let image = signed();
+    let shown = of(&image, super::fields);
+    nested(&shown);
+    golden("uki", &shown);
+    hostile(&image, 29, |bytes| of(bytes, super::fields));
+}
+
+#[test]
+fn what_the_reader_refuses_is_shown_as_far_as_it_gets() {
+    use crate::fields::tests::of;
+    let image = signed();
+    let says = |bytes: &[u8], why: &str| {
+        let shown = of(bytes, super::fields);
+        assert!(
+            shown.iter().any(|field| field.value == why),
+            "{why}: {shown:?}"
+        );
+    };
+    // Cut inside of the section table: headers are there, and what is missing is said.
+    says(
+        &image[..0x40 + 4 + 20 + 240 + 50],
+        "the section table is cut off",
+    );
+    let mut other = image.clone();
+    other[0x40] = b'N';
+    says(&other, "the signature is not PE");
+    // A PE32 image, which is not read.
+    let mut other = image.clone();
+    other[0x40 + 24] = 0x0b;
+    other[0x40 + 25] = 0x01;
+    assert!(Uki::parse(&other).is_err());
+    let shown = of(&other, super::fields);
+    assert!(shown.iter().any(|field| field.name == "Section table"));
+    // The table of certificates lies behind the end.
+    let shown = of(&image[..image.len() - 100], super::fields);
+    let text = crate::fields::Lines(&shown).to_string();
+    assert!(
+        text.contains("the file ends before the table does"),
+        "{text}"
+    );
+}

@@ -7,10 +7,14 @@
 //! Order of things: firmware volume header, variable store header, variables, erased bytes up to
 //! the store's size; then working and spare areas for fault-tolerant writes, left as they are.
 
+#[cfg(feature = "build")]
+mod fields;
 pub mod format;
 mod reader;
 mod writer;
 
+#[cfg(feature = "build")]
+pub use fields::fields;
 pub use reader::{Error, Store, Variable};
 pub use writer::write;
 

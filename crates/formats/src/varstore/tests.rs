@@ -121,3 +121,18 @@ proptest! {
         let _ = write(&file, &variables());
     }
 }
+
+#[test]
+fn every_field_is_shown() {
+    use crate::fields::tests::{golden, hostile, nested};
+    let mut variables = variables();
+    let hashes = crate::efi_signature_list::sha256_list(DB.vendor, &[[7; 32]]);
+    for variable in variables.iter_mut().filter(|v| v.name == DB.name) {
+        variable.data = crate::efi_signature_list::write(std::slice::from_ref(&hashes));
+    }
+    let file = write(&blank(), &variables).unwrap();
+    let shown = fields(&file);
+    nested(&shown);
+    golden("varstore", &shown);
+    hostile(&file[..0x400], 7, fields);
+}

@@ -16,7 +16,7 @@ pub const MAX_SALT: usize = 256;
 /// Hashes in one block.
 pub(super) const HASHES: u64 = (BLOCK_SIZE / HASH_SIZE) as u64;
 
-const MAGIC: [u8; 8] = *b"verity\0\0";
+pub(super) const MAGIC: [u8; 8] = *b"verity\0\0";
 const ALGORITHM: &[u8; 32] = b"sha256\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 /// Why a hash tree cannot be used, made or trusted.
@@ -72,19 +72,19 @@ pub enum Error {
 
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
-struct OnDisk {
-    magic: [u8; 8],
-    version: U32,
-    hash_type: U32,
-    uuid: [u8; 16],
-    algorithm: [u8; 32],
-    data_block_size: U32,
-    hash_block_size: U32,
-    data_blocks: U64,
-    salt_size: U16,
-    padding: [u8; 6],
-    salt: [u8; MAX_SALT],
-    reserved: [u8; 168],
+pub(super) struct OnDisk {
+    pub(super) magic: [u8; 8],
+    pub(super) version: U32,
+    pub(super) hash_type: U32,
+    pub(super) uuid: [u8; 16],
+    pub(super) algorithm: [u8; 32],
+    pub(super) data_block_size: U32,
+    pub(super) hash_block_size: U32,
+    pub(super) data_blocks: U64,
+    pub(super) salt_size: U16,
+    pub(super) padding: [u8; 6],
+    pub(super) salt: [u8; MAX_SALT],
+    pub(super) reserved: [u8; 168],
 }
 
 /// A superblock of version 1, hash type 1 (normal), 4096-byte blocks and SHA-256.

@@ -7,6 +7,8 @@
 //! levels of the tree, from the top one down to the hashes of the data blocks. The hash of the
 //! top block, or of a single data block, is the root hash.
 
+#[cfg(feature = "build")]
+mod fields;
 mod format;
 pub use format::{
     BLOCK_SIZE, Error, HASH_SIZE, MAX_SALT, SUPERBLOCK_SIZE, Superblock, block_hash, hash_levels,
@@ -22,6 +24,8 @@ mod tree;
 mod verify;
 #[cfg(feature = "build")]
 mod writer;
+#[cfg(feature = "build")]
+pub use fields::{fields, is_superblock};
 #[cfg(feature = "build")]
 pub use hashing::processors;
 #[cfg(feature = "build")]

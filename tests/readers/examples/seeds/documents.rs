@@ -37,6 +37,8 @@ pub(crate) fn seeds() -> Vec<Seed> {
         ("manifest", "failure", failure.to_json()),
         ("variables", "option", boot_entry()),
         ("variables", "store", store()),
+        ("inspect", "option", boot_entry()),
+        ("inspect", "store", store()),
         (
             "variables",
             "secure-boot",

@@ -57,6 +57,12 @@ pub(crate) fn seeds() -> Vec<Seed> {
         ("gpt", "large-sectors", disk(SectorSize::B4096)),
         ("fat", "two-files", volume()),
         ("verity", "two-blocks", hashed(2)),
+        ("inspect", "hash-tree", hashed(2)[8 + 2 * 4096..].to_vec()),
+        (
+            "inspect",
+            "initrd",
+            zstd::encode_all(&archive()[..], 3).unwrap(),
+        ),
         ("verity", "one-block", hashed(1)),
         ("verity", "two-levels", hashed(130)[..8 + 4096 * 3].to_vec()),
     ];

@@ -7,6 +7,8 @@ mod boot;
 mod chain;
 mod check;
 mod directory;
+#[cfg(feature = "build")]
+mod entries;
 mod error;
 mod file;
 

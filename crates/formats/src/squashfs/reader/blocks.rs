@@ -22,7 +22,7 @@ pub(super) struct Cursor {
 
 pub(super) struct MetadataBlock {
     position: u64,
-    next: u64,
+    pub(super) next: u64,
     pub(super) bytes: Vec<u8>,
 }
 

@@ -6,6 +6,8 @@ mod content;
 mod directory;
 mod error;
 mod inode;
+mod inodes;
+mod tables;
 mod xattr;
 
 use std::collections::{HashSet, VecDeque};

@@ -178,3 +178,22 @@ proptest! {
         prop_assert!(ours.len() >= written.len());
     }
 }
+
+#[test]
+fn every_field_is_shown() {
+    use crate::fields::tests::{golden, hostile, nested, of};
+    // One block of hashes is not enough: two levels.
+    let (file, built) = appended(vec![7; 130 * BLOCK_SIZE], 130 * BLOCK_SIZE);
+    let tree = &file[built.hash_offset as usize..];
+    let shown = of(tree, fields);
+    nested(&shown);
+    golden("verity", &shown);
+    let root: String = built.root_hash.iter().map(|b| format!("{b:02x}")).collect();
+    assert!(
+        shown[1]
+            .fields
+            .iter()
+            .any(|field| field.value.starts_with(&root))
+    );
+    hostile(&tree[..600], 7, |bytes| of(bytes, fields));
+}
