@@ -124,6 +124,7 @@ fn parts(linux: &[u8]) -> Parts<'_> {
         ucode: None,
         initrd: Data::Bytes(&[0xdd; 5000]),
         linux,
+        pcr: None,
     }
 }
 

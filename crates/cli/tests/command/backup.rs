@@ -104,8 +104,8 @@ fn the_codes_on_a_page_are_read_by_a_scanner() {
         let installs = "cargo xtask tools installs it";
         let mut draw = Command::new("rsvg-convert");
         draw.args(["--width", "800", "--out", &png, &svg]);
-        let status = draw.current_dir(place.path("")).status();
-        assert!(status.expect(installs).success());
+        let output = draw.current_dir(place.path("")).output().expect(installs);
+        assert!(output.status.success(), "code {index}: {output:?}");
         let mut scan = Command::new("zbarimg");
         scan.args(["--quiet", "--raw", &png]);
         let output = scan.current_dir(place.path("")).output().expect(installs);
