@@ -123,8 +123,8 @@ impl Report {
         let signatures = ended(crate::check::SIGNED).count();
         if signatures > 0 {
             let by = match self.others.is_empty() {
-                true => "it",
-                false => "one of these",
+                true => "this certificate",
+                false => "one of these certificates",
             };
             lines.push(format!("{signatures} signatures by {by}"));
         }

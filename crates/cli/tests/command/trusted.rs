@@ -197,7 +197,7 @@ fn a_release_that_holds_is_told_on_one_screen() {
         "starts EFI/BOOT/BOOTX64.EFI of disk.img",
         "What runs       release 1: Linux 6.12.1-test",
         "command line: ",
-        "signatures by it",
+        "signatures by this certificate",
         "every block of modules.squashfs",
         "Not covered     partition table",
         "Everything that was checked holds",
