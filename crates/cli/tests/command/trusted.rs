@@ -44,7 +44,7 @@ fn what_any_certificate_of_a_db_signed_holds() {
         json(&place, &["verify", "out", "--db", "some.db"], code)
     };
 
-    let report = with_db(&[own.clone()], 0);
+    let report = with_db(std::slice::from_ref(&own), 0);
     assert_eq!(by(&report), "", "there is one only");
     let report = with_db(&[other.clone(), own.clone(), third.clone()], 0);
     assert_eq!(by(&report), "by CN=sealboot owner db");

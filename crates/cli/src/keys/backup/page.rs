@@ -87,9 +87,9 @@ pub fn html(
         // An XML declaration has no place inside of a page.
         let start = picture.find("<svg").unwrap_or(0);
         let picture = picture.get(start..).unwrap_or_default();
-        write!(
+        writeln!(
             out,
-            "<figure>{picture}<figcaption>{name} {first} to {last}</figcaption></figure>\n"
+            "<figure>{picture}<figcaption>{name} {first} to {last}</figcaption></figure>"
         )?;
     }
     out.push_str("</div>\n<pre>\n");
