@@ -51,9 +51,10 @@ fn asn1parse(path: &Path, inside: Option<u64>) -> Vec<Element> {
         let (offset, rest) = line.split_once(":d=")?;
         let (depth, rest) = rest.split_once("hl=")?;
         let (head, rest) = rest.split_once("l=")?;
-        let (length, rest) = rest.split_once(": ")?;
+        let (length, tag) = rest.split_once(": ")?;
+        let length = length.split_whitespace().next()?;
         let number = |text: &str| text.trim().parse::<u64>().unwrap();
-        let tag = rest.get(5..)?.split("  ").next()?.split(':').next()?.trim();
+        let tag = tag.split("  ").next()?.split(':').next()?.trim();
         let tag = match tag {
             "OBJECT" => "OBJECT IDENTIFIER".to_owned(),
             other => other

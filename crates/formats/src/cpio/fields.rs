@@ -10,6 +10,8 @@ use crate::fields::{Field, List, Source, show};
 const PATH_LIMIT: u64 = 4096;
 /// Most bytes that are unpacked.
 const UNPACKED: u64 = 512 << 20;
+/// Zeros that nobody pads with: behind so many, nothing is looked for.
+const ZEROS: u64 = 1 << 30;
 /// Most archives and frames that are told apart.
 const PIECES: usize = 64;
 
@@ -51,6 +53,11 @@ pub fn fields(source: &mut Source<'_>) -> io::Result<Vec<Field>> {
             let end = behind_zeros(source, at)?;
             let size = end - at;
             fields.push(Field::new(place, size, "padding", "zeros".to_owned()));
+            if size >= ZEROS {
+                let why = "nothing but zeros for 1 GiB";
+                fields.push(Field::ended(source.place(end), why));
+                break;
+            }
             at = end;
         } else if frames::is_frame(&start) {
             let (inside, end) = frames::fields(source, at)?;
@@ -110,13 +117,13 @@ fn unpacked(source: &mut Source<'_>, at: u64, end: u64) -> io::Result<Field> {
 
 /// Where something else than zeros follows, or the end.
 fn behind_zeros(source: &mut Source<'_>, mut at: u64) -> io::Result<u64> {
-    // A disk of nothing else has an end, too, but nobody waits for it.
-    for _ in 0..1 << 14 {
+    let start = at;
+    while at - start < ZEROS {
         let bytes = source.at(at, 1 << 16)?;
         let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
         at = at.saturating_add(zeros as u64);
         if zeros < bytes.len() || bytes.is_empty() {
-            return Ok(at);
+            break;
         }
     }
     Ok(at)
