@@ -19,16 +19,23 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("chain", &["formats", "contract", "source"]),
     ("media", &["formats", "contract", "artifact"]),
     ("machine", &["formats", "contract", "linux", "source"]),
+    ("config", &["formats", "contract", "source", "artifact"]),
     ("init", &["formats", "contract", "linux"]),
     (
         "cli",
         &[
             "formats", "contract", "linux", "source", "artifact", "chain", "media", "machine",
+            "config",
         ],
     ),
     // Loads code that anybody wrote: it shares nothing with the command.
     ("pkcs11", &[]),
-    ("readers", &["formats", "contract", "source", "chain"]),
+    (
+        "readers",
+        &[
+            "formats", "contract", "source", "artifact", "chain", "config",
+        ],
+    ),
 ];
 
 /// Where a crate is that is not in `crates`: no other may use what only tests need.

@@ -4,7 +4,6 @@ mod args;
 mod artefact;
 mod build;
 mod clock;
-mod config;
 mod confirm;
 mod diff;
 mod exit;

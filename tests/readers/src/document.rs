@@ -35,6 +35,33 @@ pub(crate) fn manifest(bytes: &[u8]) {
     }
 }
 
+/// `sealboot.toml`: what was read is printed, and reads back to the same.
+pub(crate) fn config(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    match config::parse(&text) {
+        Ok(config) => {
+            let printed = config::print(&config).expect("what was read can be printed");
+            let again = config::parse(&printed).expect("what was printed can be read");
+            assert_eq!(again, config);
+        }
+        Err(wrong) => _ = wrong.to_string(),
+    }
+}
+
+/// Lines of a backup, and an SBAT level: what people copy and hand over.
+pub(crate) fn lines(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(keys) = source::keys::read_backup(&text) {
+        for key in keys {
+            let lines: Vec<String> = key.lines().iter().map(|line| line.to_string()).collect();
+            let again = source::keys::read_backup(&lines.join("\n")).expect("lines of a key");
+            assert!(again.iter().all(|one| one.certificate == key.certificate));
+            let _ = key.open(None);
+        }
+    }
+    let _ = chain::SbatLevel::read(&text);
+}
+
 /// A pattern in the first line, what may match it in the second; and all else that is text.
 pub(crate) fn text(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);

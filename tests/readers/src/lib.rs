@@ -113,6 +113,8 @@ pub const TARGETS: &[Target] = &[
         "release.json, boot.json, recovery settings, failures",
         document::manifest,
     ),
+    target("config", "`sealboot.toml`", document::config),
+    target("lines", "keys on paper, SBAT levels", document::lines),
     target(
         "modinfo",
         "kernel modules: ELF, modinfo, indexes made of them",

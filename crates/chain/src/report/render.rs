@@ -100,13 +100,7 @@ impl Report {
                 "" => String::new(),
                 within => format!(" of {within}"),
             };
-            let Check {
-                object,
-                check,
-                detail,
-                ..
-            } = check;
-            format!("{object}{within}, {check:?}: {detail}")
+            format!("{}{within}: {}", check.object, check.detail)
         });
         let open = self.summary.not_covered.iter().cloned().chain(unchecked);
         list(text, "Not covered", open);
@@ -126,7 +120,8 @@ impl Report {
                 true => "this certificate",
                 false => "one of these certificates",
             };
-            lines.push(format!("{signatures} signatures by {by}"));
+            let many = if signatures == 1 { "" } else { "s" };
+            lines.push(format!("{signatures} signature{many} by {by}"));
         }
         let mut images: Vec<&str> = Vec::new();
         for check in ended(crate::check::BLOCKS) {

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use config::Compressor;
 
 use super::Opening;
-use crate::config::Compressor;
 
 /// Block sizes that squashfs has, in KiB.
 const BLOCK_SIZES: [&str; 9] = ["4", "8", "16", "32", "64", "128", "256", "512", "1024"];
@@ -42,7 +43,7 @@ pub struct ImageBuild {
     #[arg(long, short, value_name = "FILE", default_value = "root.squashfs")]
     pub output: PathBuf,
     /// How blocks are compressed; else what the configuration says, else zstd
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = compressors())]
     pub compressor: Option<Compressor>,
     /// Its level: zstd 1 to 22, xz 0 to 9, gzip 1 to 9; else what the configuration says, else 9
     /// for zstd and gzip, 6 for xz
@@ -86,6 +87,16 @@ pub struct Signing {
     pub keys: Option<PathBuf>,
     #[command(flatten)]
     pub opening: Opening,
+}
+
+/// The names of what compresses.
+fn compressors() -> impl TypedValueParser<Value = Compressor> {
+    let value = |one: Compressor| PossibleValue::new(one.name()).help(one.words());
+    let names = PossibleValuesParser::new(Compressor::ALL.map(value));
+    names.try_map(|name| {
+        let found = Compressor::ALL.into_iter().find(|one| one.name() == name);
+        found.ok_or("no such compressor")
+    })
 }
 
 /// `sealboot uki …`

@@ -20,11 +20,11 @@ use crate::build::plan::{self, Plan};
 use crate::build::system::System;
 use crate::build::work::Work;
 use crate::build::{date, inputs};
-use crate::config::{self, Config, Image, Root, Source};
 use crate::exit::{Code, WithCode};
 use crate::keys::OwnerKeys;
 use crate::output;
 use crate::progress::{self, Progress};
+use config::{self, Config, Image, Root, Source};
 
 /// What came out, with what a manifest says of an image.
 #[derive(Serialize)]

@@ -10,8 +10,8 @@ use source::tree::{Content, HostFile, Kind, Metadata, Node, Origin, Tree};
 
 use super::accounts::Accounts;
 use super::supply::AS_ROOT;
-use crate::config::Add;
 use crate::exit::WithCode;
+use config::Add;
 
 /// Adds every entry, in order.
 pub fn apply(tree: &mut Tree, entries: &[Add]) -> anyhow::Result<()> {

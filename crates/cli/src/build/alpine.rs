@@ -9,9 +9,9 @@ use source::tree::Tree;
 
 use super::inputs::code_of_fetch;
 use super::plan::Plan;
-use crate::config::Follow;
 use crate::exit::{Code, Failure, WithCode};
 use crate::progress::{Progress, Step};
+use config::Follow;
 
 /// Whom to believe, and Alpine's archive where it is needed.
 pub struct OpenAlpine {

@@ -10,8 +10,8 @@ use source::oci::{self, Credentials, Image, Reference, Registries};
 
 use super::inputs;
 use super::plan::Plan;
-use crate::config::Config;
 use crate::exit::{Code, Failure, of_input};
+use config::Config;
 
 /// Opens images, those in registries with this machine's logins.
 pub struct Containers {

@@ -9,8 +9,8 @@ use super::inputs::code_of_fetch;
 use super::plan::Plan;
 use super::work::Work;
 use crate::clock;
-use crate::config::Follow;
 use crate::exit::{Code, Failure, WithCode};
+use config::Follow;
 
 /// Debian's archive with its checked index.
 pub(super) struct OpenArchive {

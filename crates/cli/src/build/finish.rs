@@ -9,10 +9,10 @@ use source::keys::{self, Signer};
 
 use super::disk;
 use super::staging::Staging;
-use crate::config::Config;
 use crate::exit::{Code, WithCode};
 use crate::keys::OwnerKeys;
 use crate::progress::{self, Progress};
+use config::Config;
 
 /// What the disk image is to be: `unsigned.json`, until it is made.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -19,7 +19,6 @@ use super::work::Work;
 use super::{date, inputs};
 use crate::args;
 use crate::artefact::new_file::NewFile;
-use crate::config;
 use crate::exit::{Code, WithCode};
 use crate::output;
 use crate::progress::{self, Progress};

@@ -17,8 +17,8 @@ use super::supply::{Opened, Supply, merge};
 use super::toolbox::{self, Materials};
 use super::work::Work;
 use super::{add, attributes, date, root};
-use crate::config::Source;
 use crate::exit::{Code, WithCode};
+use config::Source;
 
 /// What a release is made of.
 pub struct Inputs {

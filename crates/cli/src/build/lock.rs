@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use source::fetch::Digest;
 use source::oci::{Image, Reference};
 
-use crate::config::{self, Config};
 use crate::exit::{Code, WithCode};
+use config::{self, Config};
 
 /// The file's name, in the configuration's folder.
 const NAME: &str = "sealboot.lock";

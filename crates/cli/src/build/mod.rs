@@ -35,11 +35,11 @@ use contract::out::TO_SIGN;
 use source::debian::from_apt_sources;
 
 use crate::args;
-use crate::config::{self, Config};
 use crate::exit::{Code, WithCode};
 use crate::keys;
 use crate::output;
 use crate::progress::Progress;
+use config::{self, Config};
 use lock::Lock;
 use plan::Plan;
 use staging::Staging;

@@ -10,8 +10,8 @@ use contract::recovery::{Console, Networking};
 use super::system::System;
 use super::toolbox;
 use crate::args;
-use crate::config::{Config, Recovery, Source, SourceKind};
 use crate::keys;
+use config::{Config, Recovery, Source, SourceKind};
 
 /// Everything a build works from.
 #[derive(Clone, Debug)]

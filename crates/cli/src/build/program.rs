@@ -7,8 +7,8 @@ use source::oci;
 use source::tree::{Node, Tree};
 
 use super::accounts::{Accounts, Identity};
-use crate::config::Root;
 use crate::exit::{Code, WithCode};
+use config::Root;
 
 /// Where inits are, the most usual first: what the name `init` stands for, systemd, OpenRC's, runit's,
 /// s6's, dinit's.

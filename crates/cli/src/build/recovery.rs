@@ -8,8 +8,8 @@ use contract::recovery::NETWORK;
 use source::tree::Tree;
 
 use super::root;
-use crate::config::{Recovery, Source};
 use crate::exit::{Code, WithCode};
+use config::{Recovery, Source};
 
 /// The tree, and how many layers it has; `add` puts one source over a tree and counts its layers.
 pub fn tree(

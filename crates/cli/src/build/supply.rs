@@ -22,9 +22,9 @@ use super::lock::Lock;
 use super::plan::Plan;
 use super::work::Work;
 use super::{recovery, texts, toolbox};
-use crate::config::{Recovery, Source, SourceKind};
 use crate::exit::{Code, WithCode};
 use crate::progress::Step;
+use config::{Recovery, Source, SourceKind};
 
 /// Archives and registries, as far as a plan needs them.
 pub(super) struct Opened {

@@ -11,8 +11,8 @@ use super::missing::{self, Look};
 use super::program::{self, Program};
 use super::work::Work;
 use super::{attributes, policy, root, texts};
-use crate::config::{Config, Root};
 use crate::exit::WithCode;
+use config::{Config, Root};
 
 /// A system as it is configured.
 #[derive(Clone, Debug)]

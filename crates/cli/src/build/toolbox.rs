@@ -18,8 +18,8 @@ use super::kernel;
 use super::parts::MOST_STUB;
 use super::plan::Plan;
 use super::supply::AS_ROOT;
-use crate::config::{Config, Root, Source};
 use crate::exit::{Code, WithCode};
+use config::{Config, Root, Source};
 
 /// The gzip level of the userland: it is small, and read more often than made.
 const BASE: Compression = Compression::Gzip(9);
@@ -113,7 +113,7 @@ fn defaults(config: &Config) -> anyhow::Result<String> {
     inside.oci = built_in.oci;
     inside.toolbox = built_in.toolbox;
     inside.keys = built_in.keys;
-    crate::config::print(&inside)
+    Ok(config::print(&inside)?)
 }
 
 /// Puts what the toolbox has for `part` into its tree; returns the number of layers.

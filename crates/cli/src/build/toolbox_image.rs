@@ -24,10 +24,10 @@ use super::system::System;
 use super::work::Work;
 use super::{container, date, images, inputs};
 use crate::args;
-use crate::config::{self, Root, Source};
 use crate::exit::{Code, WithCode};
 use crate::oci::copy;
 use crate::progress::Progress;
+use config::{self, Root, Source};
 
 /// The tag that the image gets where none is named.
 const TAG: &str = "latest";

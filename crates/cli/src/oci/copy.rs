@@ -8,10 +8,10 @@ use source::oci::{self, Copied, Reference, Registries};
 
 use crate::args::OciCopy;
 use crate::build::{container, inputs, plan};
-use crate::config::{self, Config};
 use crate::exit::{Code, WithCode};
 use crate::output;
 use crate::progress::{self, Progress};
+use config::{self, Config};
 
 /// What a copy needs to know beside what and where to.
 pub struct Copier {

@@ -103,7 +103,7 @@ fn the_codes_on_a_page_are_read_by_a_scanner() {
         place.write(&svg, format!("<svg{}", &rest[..end]));
         let installs = "cargo xtask tools installs it";
         let mut draw = Command::new("rsvg-convert");
-        draw.args(["--width", "800", "--out", &png, &svg]);
+        draw.args(["--width", "800", "--output", &png, &svg]);
         let output = draw.current_dir(place.path("")).output().expect(installs);
         assert!(output.status.success(), "code {index}: {output:?}");
         let mut scan = Command::new("zbarimg");

@@ -15,7 +15,7 @@ const FILES: &[(&str, &str)] = &[
     ("out/disk.img", "BPB_FATSz32"),
     ("out/kernel.efi", "c_filesize"),
     ("out/root.squashfs", "hash tree"),
-    ("out/modules.squashfs", "/usr"),
+    ("out/modules.squashfs", "inode number"),
     ("out/release.json.p7s", "issuerAndSerialNumber"),
     ("out/root.roothash.p7s", "encryptedDigest"),
     ("keys/db.crt", "PEM"),

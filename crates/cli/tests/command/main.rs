@@ -15,6 +15,7 @@ mod killed;
 mod mirror;
 mod oci;
 mod others;
+mod pcr;
 mod place;
 mod policy;
 mod reference;

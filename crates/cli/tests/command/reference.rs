@@ -102,7 +102,7 @@ sealboot's init:
 fn every_setting() {
     let mut text = SETTINGS.to_owned();
     for file in configuration() {
-        let source = source(&format!("src/config/{file}"));
+        let source = source(&format!("../config/src/{file}"));
         let mut description = String::new();
         let (mut read, mut section) = (false, false);
         for line in source.lines() {
@@ -209,11 +209,11 @@ fn titled(line: &str) -> &'static str {
 
 /// The source files that describe it, the file's own first.
 fn configuration() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/src");
     let files = std::fs::read_dir(folder).unwrap();
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.collect();
-    names.sort_by_key(|name| (name != "mod.rs", name.clone()));
+    names.sort_by_key(|name| (name != "lib.rs", name.clone()));
     names
 }
 

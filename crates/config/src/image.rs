@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Image;
 
 /// `image.compressor`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compressor {
     /// Zstandard.
@@ -22,7 +22,22 @@ pub enum Compressor {
 }
 
 impl Compressor {
-    fn name(self) -> &'static str {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Zstd, Self::Xz, Self::Gzip, Self::Lz4, Self::None];
+
+    /// What it is, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Zstd => "Zstandard",
+            Self::Xz => "LZMA2",
+            Self::Gzip => "zlib",
+            Self::Lz4 => "LZ4",
+            Self::None => "Nothing is compressed",
+        }
+    }
+
+    /// As it is written in the configuration.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Zstd => "zstd",
             Self::Xz => "xz",

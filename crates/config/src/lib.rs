@@ -5,6 +5,7 @@ mod add;
 mod archives;
 mod check;
 mod defaults;
+mod error;
 mod image;
 mod load;
 mod mistake;
@@ -13,12 +14,14 @@ mod source;
 mod system;
 mod toolbox;
 
+pub use self::source::{Follow, Source, SourceKind};
 pub use add::Add;
 pub use archives::{Alpine, Debian, Oci};
+pub use error::Error;
 pub use image::Compressor;
-pub use load::{FILE_NAME, load, print, sources};
+pub use load::{FILE_NAME, load, parse, print, sources};
+pub use mistake::Wrong;
 pub use recovery::Recovery;
-pub use source::{Follow, Source, SourceKind};
 pub use system::System;
 pub use toolbox::Toolbox;
 

@@ -9,14 +9,14 @@ use toml::Table;
 use super::check::check;
 use super::mistake::{Wrong, line_of, line_of_key, nearest, plain};
 use super::system::Mistake;
-use super::{Config, Source, defaults};
+use super::{Config, Error, Source, defaults};
 
 /// The name looked for when `--config` is not given.
 pub const FILE_NAME: &str = "sealboot.toml";
 
 /// The configuration in `path`, or in [`FILE_NAME`] of this folder if that exists, or the
 /// built-in one.
-pub fn load(path: Option<&Path>) -> anyhow::Result<Config> {
+pub fn load(path: Option<&Path>) -> Result<Config, Error> {
     let default = Path::new(FILE_NAME);
     // Whatever has the name is meant, even what cannot be read: only nothing is nothing.
     let path = path.or(default.symlink_metadata().is_ok().then_some(default));
@@ -25,11 +25,18 @@ pub fn load(path: Option<&Path>) -> anyhow::Result<Config> {
         let name = "the built-in configuration";
         return Ok(parse_over(&below, "", name, Path::new(""))?);
     };
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| anyhow::anyhow!("the configuration {} cannot be read: {e}", path.display()))?;
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let name = path.display().to_string();
     Ok(parse_over(&below, &text, &name, folder)?)
+}
+
+/// Reads a text that is in no file; what it does not say is built in.
+pub fn parse(text: &str) -> Result<Config, Wrong> {
+    parse_over(&Table::new(), text, FILE_NAME, Path::new(""))
 }
 
 /// Reads `text`; `file` is its name in messages, `folder` where relative paths start. What it
@@ -97,7 +104,7 @@ fn parse_over(below: &Table, text: &str, file: &str, folder: &Path) -> Result<Co
 }
 
 /// The whole effective configuration, as TOML that reads back to the same.
-pub fn print(config: &Config) -> anyhow::Result<String> {
+pub fn print(config: &Config) -> Result<String, Error> {
     Ok(toml::to_string_pretty(config)?)
 }
 

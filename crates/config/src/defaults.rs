@@ -6,23 +6,18 @@ use std::path::Path;
 use artifact::toolbox::DEFAULTS;
 use toml::{Table, Value};
 
-use super::Config;
+use super::{Config, Error};
 
 /// Those of the toolbox that this program runs in; elsewhere there are none.
-pub fn here() -> anyhow::Result<Table> {
+pub fn here() -> Result<Table, Error> {
     let path = Path::new("/").join(DEFAULTS);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Table::new()),
-        Err(error) => {
-            return Err(anyhow::anyhow!(
-                "{} cannot be read: {error}",
-                path.display()
-            ));
-        }
+        Err(source) => return Err(Error::Defaults { path, source }),
     };
-    let wrong = |error| anyhow::anyhow!("{} is damaged: {error}", path.display());
-    text.parse().map_err(wrong)
+    text.parse()
+        .map_err(|source| Error::Damaged { path, source })
 }
 
 /// The configuration of `text` over these defaults.
