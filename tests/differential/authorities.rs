@@ -8,6 +8,7 @@ use chain::report::{Report, State};
 use chain::{Dbx, Owner as Trusted};
 use formats::efi_signature_list::{write as lists, x509_list};
 
+use crate::makers::{SIGNED, state};
 use crate::owner::{GUID, stub};
 
 struct Authority {
@@ -92,12 +93,6 @@ impl Authority {
     }
 }
 
-fn state(report: &Report, check: &str) -> Option<State> {
-    let found = report.checks.iter().find(|one| one.check == check);
-    found.map(|one| one.state)
-}
-
-const SIGNED: &str = "signed by the db certificate";
 const REVOKED: &str = "not revoked by dbx";
 
 #[test]

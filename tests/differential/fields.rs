@@ -6,11 +6,10 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
 
-use crate::owner::{GUID, Owner};
-use artifact::uki::{DEFAULT_SBAT, Parts, build};
+use crate::owner::{GUID, Owner, parts};
+use artifact::uki::build;
 use formats::fields::Field;
 use formats::gpt::{Layout, Partition, SectorSize};
-use formats::pe::Data;
 use formats::squashfs::{Attributes, Compression, Kind, Options, Tree, Writer};
 use formats::{authenticode, verity};
 use source::keys::sign_detached;
@@ -113,19 +112,6 @@ fn elements_are_those_that_openssl_finds() {
         flat(path, &shown(path), 0, 0, &mut found);
         assert!(found.len() > 30, "{}: {found:?}", path.display());
         assert_eq!(found, asn1parse(path, None), "{}", path.display());
-    }
-}
-
-fn parts(linux: &[u8]) -> Parts<'_> {
-    Parts {
-        os_release: "ID=test\n",
-        cmdline: "console=ttyS0 quiet",
-        uname: "6.12.0-test",
-        sbat: DEFAULT_SBAT,
-        ucode: None,
-        initrd: Data::Bytes(&[0xdd; 5000]),
-        linux,
-        pcr: None,
     }
 }
 

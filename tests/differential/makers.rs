@@ -5,18 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use artifact::uki::{DEFAULT_SBAT, Parts, build};
+use artifact::uki::build;
 use chain::report::{Report, State};
 use chain::{Certificate, Dbx, Owner as Trusted};
 use formats::authenticode::image_digest;
 use formats::cpio::{Entry, Kind, Writer};
 use formats::efi_signature_list::{sha256_list, write as lists, x509_list};
-use formats::pe::Data;
 use source::debian::{Archive, Wanted, download, from_apt_sources, resolve};
 use source::fetch::{Cache, Client, Settings};
 use source::tree::Tree;
 
-use crate::owner::{GUID, Owner, stub};
+use crate::owner::{GUID, Owner, parts, stub};
 
 /// Debian 13's ukify, from its archive with signatures checked: it is run.
 fn ukify() -> PathBuf {
@@ -63,12 +62,12 @@ fn verify(file: &Path, owner: &Owner, dbx: Option<Dbx>) -> Report {
     chain::verify(file, &trusted, &mut |_, _| {}).unwrap()
 }
 
-fn state(report: &Report, check: &str) -> Option<State> {
+pub fn state(report: &Report, check: &str) -> Option<State> {
     let found = report.checks.iter().find(|one| one.check == check);
     found.map(|one| one.state)
 }
 
-const SIGNED: &str = "signed by the db certificate";
+pub const SIGNED: &str = "signed by the db certificate";
 const LAYOUT: &str = "its sections lie as PE and the UKI specification ask for";
 const PINS: &str = "pins a manifest and boot settings";
 
@@ -126,17 +125,7 @@ fn ukifys_uki_is_verified_and_every_change_of_it_found() {
 
 fn ours(owner: &Owner) -> Vec<u8> {
     let stub = stub();
-    let parts = Parts {
-        os_release: "ID=test\n",
-        cmdline: "quiet",
-        uname: "6.12.0-test",
-        sbat: DEFAULT_SBAT,
-        ucode: None,
-        initrd: Data::Bytes(&[0xdd; 5000]),
-        linux: &stub,
-        pcr: None,
-    };
-    build(&stub, &parts, &owner.signer("db")).unwrap()
+    build(&stub, &parts(&stub), &owner.signer("db")).unwrap()
 }
 
 #[test]

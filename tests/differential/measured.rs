@@ -7,14 +7,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use artifact::uki::{DEFAULT_SBAT, Parts, PcrSigner, build, signatures};
-use formats::pcr::{phases, stub};
-use formats::pe::{Data, Pe};
+use artifact::uki::{Parts, PcrSigner, build, signatures};
+use formats::pcr::{paths, phases, stub};
+use formats::pe::Pe;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use source::keys::PcrKey;
 
-use crate::owner::Owner;
+use crate::owner::{Owner, parts};
 
 /// Sections that systemd-measure of Debian 12 knows.
 const SECTIONS: [&str; 7] = [
@@ -51,11 +51,6 @@ fn systemd_measure_computes_the_same() {
             "{said}"
         );
     }
-}
-
-fn all_phases() -> Vec<String> {
-    let all = phases(formats::pcr::Pcr::START).into_iter();
-    all.map(|(path, _)| path).collect()
 }
 
 /// A key for PCRs, by openssl.
@@ -163,7 +158,7 @@ fn systemd_measure_signs_the_same() {
         Ok::<_, Infallible>(there.then(|| Sha256::digest(content(name)).into()))
     };
     let Ok(state) = stub(digest);
-    let phases = all_phases();
+    let phases = paths();
     let ours = signatures(
         state,
         &PcrSigner {
@@ -182,17 +177,11 @@ fn a_uki_carries_signatures_of_its_own_states() {
     let (key, stub) = (key(folder.path()), crate::owner::stub());
     let phases = ["", "sysinit", "sysinit:ready"].map(str::to_owned);
     let parts = Parts {
-        os_release: "ID=test\n",
-        cmdline: "quiet",
-        uname: "6.12.0-test",
-        sbat: DEFAULT_SBAT,
-        ucode: None,
-        initrd: Data::Bytes(&[0xdd; 5000]),
-        linux: &stub,
         pcr: Some(PcrSigner {
             key: &key,
             phases: &phases,
         }),
+        ..parts(&stub)
     };
     let image = build(&stub, &parts, &owner.signer("db")).unwrap();
     let pe = Pe::parse(&image).unwrap();

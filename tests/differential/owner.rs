@@ -4,6 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use artifact::uki::{DEFAULT_SBAT, Parts};
+use formats::pe::Data;
 use source::keys::{FileSigner, KeySetOptions, RANDOM_SIZE, RsaBits, create};
 use uguid::{Guid, guid};
 
@@ -55,6 +57,20 @@ impl Owner {
         let path = self.scratch.path().join(name);
         fs::write(&path, content).unwrap();
         path
+    }
+}
+
+/// What a small UKI is made of, beside its stub.
+pub fn parts(linux: &[u8]) -> Parts<'_> {
+    Parts {
+        os_release: "ID=test\n",
+        cmdline: "quiet",
+        uname: "6.12.0-test",
+        sbat: DEFAULT_SBAT,
+        ucode: None,
+        initrd: Data::Bytes(&[0xdd; 5000]),
+        linux,
+        pcr: None,
     }
 }
 

@@ -47,5 +47,7 @@ mod softhsm;
 #[allow(dead_code)]
 #[path = "../../../../tests/tool.rs"]
 mod tool;
+#[path = "../../../../tests/trace.rs"]
+mod trace;
 
 use tool::answer;

@@ -5,37 +5,22 @@ use std::fs;
 use std::process::Command;
 
 use crate::place::{Place, SEALBOOT, run};
+use crate::trace::{strace, traced};
 
 const PASSPHRASE: &str = "correct horse battery staple";
 
-/// Calls by which bytes leave a process, and those whose order matters here.
-const CALLS: &str = "trace=write,pwrite64,writev,pwritev,pwritev2,sendto,sendmsg,sendmmsg,vmsplice,execve,\
-                     execveat,memfd_create,openat,prlimit64,setrlimit,prctl";
+/// Calls whose order matters here.
+const CALLS: &str = "openat,prlimit64,setrlimit,prctl";
 
 /// A part of a secret, in bytes: long enough to be nothing else's.
 const PART: usize = 16;
 
 /// Runs the command, and gives all that it was seen to do, each byte as `\x2f`.
 fn trace(place: &Place, arguments: &[&str]) -> String {
-    let mut strace = place.command("strace");
-    // Nothing is cut off; -v shows the environment.
-    strace.args([
-        "-f",
-        "-v",
-        "-xx",
-        "-s",
-        "100000000",
-        "-e",
-        CALLS,
-        "-o",
-        "trace",
-    ]);
-    run(strace.arg(SEALBOOT).args(arguments)).check("strace", 0, &[]);
+    let mut command = place.command("strace");
+    strace(&mut command, CALLS).arg(SEALBOOT).args(arguments);
+    run(&mut command).check("strace", 0, &[]);
     fs::read_to_string(place.path("trace")).unwrap()
-}
-
-fn shown(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect()
 }
 
 fn openssl(place: &Place, arguments: &[&str]) -> Vec<u8> {
@@ -97,8 +82,8 @@ fn private_keys_leave_the_process_encrypted_only() {
     }
     for (trace, what) in traces.iter().zip(["create", "build", "check"]) {
         for secret in &all {
-            let found = trace.contains(&shown(secret));
-            assert!(!found, "{what}: {} leaves the process", shown(secret));
+            let found = trace.contains(&traced(secret));
+            assert!(!found, "{what}: {} leaves the process", traced(secret));
         }
         dumps_nothing(trace, what);
     }
@@ -106,7 +91,7 @@ fn private_keys_leave_the_process_encrypted_only() {
     let create = ["keys", "create", "--no-passphrase", "--keys", "open"];
     let open = trace(&place, &create);
     let seen = secrets(&place, "open", "db").into_iter();
-    assert!(seen.filter(|secret| open.contains(&shown(secret))).count() > 10);
+    assert!(seen.filter(|secret| open.contains(&traced(secret))).count() > 10);
 }
 
 /// Core dumps are off before a key is opened or made.
@@ -116,7 +101,7 @@ fn dumps_nothing(trace: &str, what: &str) {
         let mut lines = trace.lines().enumerate();
         lines.find(|(_, line)| all(line)).map(|(number, _)| number)
     };
-    let key = line(&["openat", &shown(b"db.key")]).expect(what);
+    let key = line(&["openat", &traced(b"db.key")]).expect(what);
     for words in [
         ["RLIMIT_CORE", "rlim_cur=0"],
         ["PR_SET_DUMPABLE", "SUID_DUMP_DISABLE"],

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use crate::bad_input::{FAILED, KEYS, MISSING, USAGE};
 use crate::place::{Place, Ran, SEALBOOT, run};
 use crate::softhsm::{MODULE, PIN, Softhsm, asker};
+use crate::trace::{strace, traced};
 
 /// A place whose db key is in a token, and only there.
 struct Token {
@@ -220,37 +221,20 @@ fn the_pin_is_asked_for_once() {
 
 #[test]
 fn the_pin_is_in_no_call_of_sealboot() {
-    const CALLS: &str = "trace=write,pwrite64,writev,pwritev,pwritev2,sendto,sendmsg,sendmmsg,vmsplice,execve,\
-                         execveat,memfd_create,read";
     let token = Token::new();
-    let mut strace = token.command("strace", asker().parent().unwrap());
-    strace.args([
-        "-f",
-        "-v",
-        "-xx",
-        "-s",
-        "100000000",
-        "-e",
-        CALLS,
-        "-o",
-        "trace",
-        SEALBOOT,
-    ]);
+    let mut command = token.command("strace", asker().parent().unwrap());
     let uri = token.uri();
-    run(strace.args(["build", "--quiet", "--sign-with", &uri])).check("strace", 0, &[]);
+    strace(&mut command, "read").args([SEALBOOT, "build", "--quiet", "--sign-with", &uri]);
+    run(&mut command).check("strace", 0, &[]);
     let trace = fs::read_to_string(token.place.path("trace")).unwrap();
-    let shown =
-        |text: &str| -> String { text.bytes().map(|byte| format!("\\x{byte:02x}")).collect() };
-    let with_pin: Vec<&str> = trace
-        .lines()
-        .filter(|line| line.contains(&shown(PIN)))
-        .collect();
+    let pin = traced(PIN.as_bytes());
+    let with_pin: Vec<&str> = trace.lines().filter(|line| line.contains(&pin)).collect();
     // Read once from its file, by the other program.
     assert_eq!(with_pin.len(), 1, "{with_pin:?}");
     assert!(with_pin[0].contains("read("), "{with_pin:?}");
     let mut started = trace.lines().filter(|line| line.contains("execve("));
     let started = started
-        .find(|line| line.contains(&shown("--many")))
+        .find(|line| line.contains(&traced(b"--many")))
         .unwrap();
     let process = started.split(' ').next().unwrap();
     assert!(with_pin[0].starts_with(process), "{with_pin:?}");

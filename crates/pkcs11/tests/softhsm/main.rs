@@ -15,6 +15,8 @@ mod token;
 #[path = "../../../../tests/tool.rs"]
 #[allow(dead_code)]
 mod tool;
+#[path = "../../../../tests/trace.rs"]
+mod trace;
 
 use tool::answer;
 

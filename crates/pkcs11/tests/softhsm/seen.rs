@@ -2,36 +2,21 @@
 
 use crate::place::{DIGEST, Place, run};
 use crate::token::{PIN, asker};
-
-const CALLS: &str = "trace=write,pwrite64,writev,pwritev,pwritev2,sendto,sendmsg,sendmmsg,vmsplice,execve,\
-                     execveat,memfd_create,read,openat,prlimit64,setrlimit,prctl";
+use crate::trace::{strace, traced};
 
 #[test]
 fn the_pin_stays_in_the_process() {
     let place = Place::new();
-    let mut strace = place.command("strace");
-    // Nothing is cut off; -v shows the environment.
-    strace.args([
-        "-f",
-        "-v",
-        "-xx",
-        "-s",
-        "100000000",
-        "-e",
-        CALLS,
-        "-o",
-        "trace",
-    ]);
-    strace
+    let mut command = place.command("strace");
+    strace(&mut command, "read,openat,prlimit64,setrlimit,prctl")
         .arg(asker())
         .arg("--many")
         .arg(place.softhsm.uri("object=db"));
-    let ran = run(&mut strace, &DIGEST);
+    let ran = run(&mut command, &DIGEST);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let trace = std::fs::read_to_string(place.path("trace")).unwrap();
-    let shown =
-        |text: &str| -> String { text.bytes().map(|byte| format!("\\x{byte:02x}")).collect() };
-    let with_pin = trace.lines().filter(|line| line.contains(&shown(PIN)));
+    let pin = traced(PIN.as_bytes());
+    let with_pin = trace.lines().filter(|line| line.contains(&pin));
     let with_pin: Vec<&str> = with_pin.collect();
     // It is read, once, from its file.
     assert_eq!(with_pin.len(), 1, "{with_pin:?}");
@@ -40,7 +25,7 @@ fn the_pin_stays_in_the_process() {
         let mut lines = trace.lines();
         lines.position(|line| words.iter().all(|word| line.contains(word)))
     };
-    let read = line(&["read(", &shown(PIN)]).unwrap();
+    let read = line(&["read(", &pin]).unwrap();
     for words in [
         ["RLIMIT_CORE", "rlim_cur=0"],
         ["PR_SET_DUMPABLE", "SUID_DUMP_DISABLE"],
