@@ -166,6 +166,14 @@ fn every_mistake_is_said_with_what_to_do() {
             assert!(!place.path("new").exists(), "{file}");
         }
     }
+    // Of several files all are named: the lines may be missing in any.
+    let check = ["keys", "check", "--passphrase-file", "secret", "--backup"];
+    let ran = place.sealboot(&[&check[..], &["short", "keys-backup/PK.txt"]].concat());
+    let words = [
+        "short, keys-backup/PK.txt are no backup",
+        "of db, lines 4 of",
+    ];
+    ran.check("two files", 5, &words);
     // A key of another owner's than the folder's.
     let check = [
         "keys",

@@ -115,13 +115,17 @@ pub fn open(files: &[PathBuf], options: &Passphrase) -> anyhow::Result<Vec<(Back
         // By itself first: the line that a mistake is in is one of this file's.
         match read_backup(&one) {
             Ok(_) | Err(BackupError::Missing { .. } | BackupError::Nothing) => {}
-            Err(error) => return Err(error).with_context(|| unusable(path)).code(Code::Keys),
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| unusable(std::slice::from_ref(path)))
+                    .code(Code::Keys);
+            }
         }
         text.push_str(&one);
         text.push('\n');
     }
     let found = read_backup(&text)
-        .with_context(|| unusable(&files.iter().collect::<PathBuf>()))
+        .with_context(|| unusable(files))
         .code(Code::Keys)?;
     let mut known = passphrase::given(options)?;
     let mut opened = Vec::new();
@@ -146,8 +150,13 @@ pub fn open(files: &[PathBuf], options: &Passphrase) -> anyhow::Result<Vec<(Back
     Ok(opened)
 }
 
-fn unusable(path: &Path) -> String {
-    format!("{} is no backup that can be used", path.display())
+fn unusable(files: &[PathBuf]) -> String {
+    let names: Vec<String> = files
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let are = if names.len() == 1 { "is" } else { "are" };
+    format!("{} {are} no backup that can be used", names.join(", "))
 }
 
 fn read(path: &Path) -> anyhow::Result<Zeroizing<String>> {
