@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use formats::efi_signature_list::{self, CERT_SHA256, CERT_X509, CERT_X509_SHA256};
+use formats::efi_signature_list::{self, CERT_SHA256, CERT_X509, CERT_X509_SHA256, SignatureList};
 use formats::pkcs7::{CertificateFields, read_certificate};
 use sha2::{Digest, Sha256};
 use source::keys::CertificateSummary;
+use uguid::Guid;
 
 use crate::check::SbatLevel;
 use crate::{Error, Part};
@@ -63,21 +64,18 @@ pub struct Dbx {
 impl Dbx {
     /// Reads EFI signature lists.
     pub fn read(lists: &[u8]) -> Result<Self, Error> {
-        let mut dbx = Self::default();
-        for list in efi_signature_list::read(lists)? {
-            let entries = list.signatures.into_iter().map(|entry| entry.data);
-            match list.signature_type {
-                CERT_SHA256 => dbx.hashes.extend(entries),
-                CERT_X509 => dbx.certificates.extend(entries),
-                // The time behind it says since when, which needs a timestamp in the signature to help.
-                CERT_X509_SHA256 => dbx.certificate_hashes.extend(entries.map(|mut entry| {
-                    entry.truncate(32);
-                    entry
-                })),
-                _ => {}
-            }
-        }
-        Ok(dbx)
+        let lists = efi_signature_list::read(lists)?;
+        // The time behind a certificate's hash says since when, which needs a timestamp in the signature to help.
+        let hash_alone = |mut entry: Vec<u8>| {
+            entry.truncate(32);
+            entry
+        };
+        let certificate_hashes = entries(&lists, CERT_X509_SHA256).map(hash_alone);
+        Ok(Self {
+            hashes: entries(&lists, CERT_SHA256).collect(),
+            certificates: entries(&lists, CERT_X509).collect(),
+            certificate_hashes: certificate_hashes.collect(),
+        })
     }
 
     /// Why a program of that digest does not start, whose signature these certificates (DER) vouch for, from
@@ -144,7 +142,9 @@ impl Owner {
             let path = folder.join(name);
             if path.exists() {
                 let bytes = Part::open(&path)?.all(LISTS_LIMIT)?;
-                owner.also.extend(listed(&bytes)?);
+                owner
+                    .also
+                    .extend(entries(&efi_signature_list::read(&bytes)?, CERT_X509));
             }
         }
         owner.also.retain(|der| {
@@ -171,23 +171,14 @@ impl Owner {
     /// All that a db holds, EFI signature lists; `name` says where it was found. Of several certificates the first
     /// is the one that is named.
     pub fn of_db(name: &str, lists: &[u8]) -> Result<Self, Error> {
-        let mut certificates = Vec::new();
-        let mut hashes = Vec::new();
-        for list in efi_signature_list::read(lists)? {
-            let entries = list.signatures.into_iter().map(|entry| entry.data);
-            match list.signature_type {
-                CERT_X509 => certificates.extend(entries),
-                CERT_SHA256 => hashes.extend(entries),
-                _ => {}
-            }
-        }
+        let lists = efi_signature_list::read(lists)?;
         // Those with other keys than RSA vouch for nothing here.
-        let usable = |der: &Vec<u8>| Certificate::read(name, der).ok();
-        let mut certificates = certificates.iter().filter_map(usable);
+        let usable = |der: Vec<u8>| Certificate::read(name, &der).ok();
+        let mut certificates = entries(&lists, CERT_X509).filter_map(usable);
         let first = certificates.next();
         let mut owner = Self::with(first.ok_or_else(|| Error::NoCertificate(name.to_owned()))?);
         owner.others = certificates.collect();
-        owner.hashes = hashes;
+        owner.hashes = entries(&lists, CERT_SHA256).collect();
         Ok(owner)
     }
 
@@ -218,12 +209,8 @@ impl Owner {
     }
 }
 
-/// The certificates in a signature list.
-fn listed(bytes: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
-    let lists = efi_signature_list::read(bytes)?;
-    let certificates = lists
-        .into_iter()
-        .filter(|list| list.signature_type == CERT_X509)
-        .flat_map(|list| list.signatures);
-    Ok(certificates.map(|entry| entry.data).collect())
+/// What lists of a type hold.
+fn entries(lists: &[SignatureList], kind: Guid) -> impl Iterator<Item = Vec<u8>> {
+    let lists = lists.iter().filter(move |list| list.signature_type == kind);
+    lists.flat_map(|list| list.signatures.iter().map(|entry| entry.data.clone()))
 }

@@ -36,10 +36,7 @@ pub use kind::{Kind, recognise};
 pub use measured::{Enrolled, Measured, measure};
 pub use part::{Bytes, Part};
 
+use formats::hex;
+
 /// Told how many of how many bytes are done.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
-
-/// Lower-case hex.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
+use formats::seek::Window;
+
 use crate::Error;
 
 /// Something to read from, anywhere in it.
@@ -130,12 +132,7 @@ impl<'a> Part<'a> {
         Part {
             name: self.name.clone(),
             size,
-            bytes: Box::new(Window {
-                bytes: &mut *self.bytes,
-                start: offset,
-                size,
-                position: 0,
-            }),
+            bytes: Box::new(Window::new(&mut *self.bytes, offset, size)),
             map: Map::default(),
         }
     }
@@ -172,36 +169,5 @@ impl Read for Part<'_> {
 impl Seek for Part<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.bytes.seek(to)
-    }
-}
-
-/// A stretch of something else.
-struct Window<'a> {
-    bytes: &'a mut dyn Bytes,
-    start: u64,
-    size: u64,
-    position: u64,
-}
-
-impl Read for Window<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.size.saturating_sub(self.position);
-        let length = buffer
-            .len()
-            .min(usize::try_from(left).unwrap_or(usize::MAX));
-        let place = self.start.saturating_add(self.position);
-        self.bytes.seek(SeekFrom::Start(place))?;
-        let read = self
-            .bytes
-            .read(buffer.get_mut(..length).unwrap_or_default())?;
-        self.position += read as u64;
-        Ok(read)
-    }
-}
-
-impl Seek for Window<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.position = formats::seek::target(to, self.position, self.size)?;
-        Ok(self.position)
     }
 }

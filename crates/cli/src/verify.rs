@@ -19,14 +19,11 @@ use crate::{args, oci, output};
 pub fn verb(options: &args::Verify, json: bool, quiet: bool) -> anyhow::Result<()> {
     let mut owner = trusted(options).code(Code::Keys)?;
     if let Some(path) = &options.dbx {
-        let read = || anyhow::Ok(Dbx::read(&fs::read(path)?)?);
-        let cannot = || format!("{} cannot be used as a dbx", path.display());
-        owner.dbx = Some(read().with_context(cannot).input_code()?);
+        owner.dbx = Some(read_as("a dbx", path, Dbx::read).input_code()?);
     }
     if let Some(path) = &options.sbat_level {
-        let read = || anyhow::Ok(SbatLevel::read(&fs::read_to_string(path)?)?);
-        let cannot = || format!("{} cannot be used as an SBAT level", path.display());
-        owner.sbat_level = Some(read().with_context(cannot).input_code()?);
+        let read = |bytes: &[u8]| SbatLevel::read(&String::from_utf8_lossy(bytes));
+        owner.sbat_level = Some(read_as("an SBAT level", path, read).input_code()?);
     }
     let progress = Progress::new(quiet || json);
     let borrowed = match oci::elsewhere(&options.file)? {
@@ -53,15 +50,24 @@ pub fn verb(options: &args::Verify, json: bool, quiet: bool) -> anyhow::Result<(
     }
 }
 
+/// A file of this machine, read as what it was named for.
+fn read_as<T>(
+    what: &str,
+    path: &Path,
+    read: impl FnOnce(&[u8]) -> Result<T, chain::Error>,
+) -> anyhow::Result<T> {
+    let value = || anyhow::Ok(read(&fs::read(path)?)?);
+    value().with_context(|| format!("{} cannot be used as {what}", path.display()))
+}
+
 /// What signatures count by.
 fn trusted(options: &args::Verify) -> anyhow::Result<Owner> {
     if options.firmware {
         return firmware();
     }
     if let Some(file) = &options.db {
-        let cannot = || format!("{} cannot be used as a db", file.display());
-        let lists = fs::read(file).with_context(cannot)?;
-        return Owner::of_db(&file.display().to_string(), &lists).with_context(cannot);
+        let name = file.display().to_string();
+        return read_as("a db", file, |lists| Owner::of_db(&name, lists));
     }
     let owner = match &options.certificate {
         Some(file) => Certificate::open(file).map(Owner::with),

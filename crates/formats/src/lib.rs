@@ -27,3 +27,8 @@ pub mod ssh_public_key;
 pub mod uki;
 pub mod varstore;
 pub mod verity;
+
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

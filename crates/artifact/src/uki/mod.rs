@@ -19,6 +19,7 @@ use formats::pe::format::{
 use formats::pe::{self, Data, Layout, NewSection, Pe};
 use formats::uki::sbat;
 pub use pcr::{PcrSigner, signatures};
+use sha2::{Digest, Sha256};
 use source::keys::{SignError, Signer, VerifyError, verify_image};
 pub use write::write;
 
@@ -153,7 +154,7 @@ fn lay_out<T>(
     let signatures = parts.pcr.map(|signer| {
         let digests: Vec<_> = (rows.iter())
             .filter_map(|(name, data, _)| match data.as_ref()? {
-                Data::Bytes(bytes) => Some((*name, pcr::sha256(bytes))),
+                Data::Bytes(bytes) => Some((*name, Sha256::digest(bytes).into())),
                 Data::Later(_) => Some((*name, initrd?)),
             })
             .collect();

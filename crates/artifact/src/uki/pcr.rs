@@ -5,8 +5,8 @@ use std::convert::Infallible;
 use std::fmt::Write;
 
 use base64ct::{Base64, Encoding};
+use formats::hex;
 use formats::pcr::{Pcr, after, policy, stub};
-use sha2::{Digest, Sha256};
 use source::keys::{PcrKey, SignError};
 
 /// What to sign, and with what.
@@ -54,12 +54,4 @@ pub fn signatures(state: Pcr, signer: &PcrSigner<'_>) -> Result<String, SignErro
     }
     out.push_str("]}\n");
     Ok(out)
-}
-
-pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

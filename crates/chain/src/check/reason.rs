@@ -13,7 +13,7 @@ const TABLE: &str = "Firmware finds the boot partition by this table. It is not 
 const FILE_SYSTEM: &str = "The file system is not signed. Damage in it makes files come out wrong, which their signatures and hashes \
          tell; it cannot make others come out right.";
 
-/// The end of an object's name, a check's or its start; why. The first row that fits counts.
+/// A part of an object's name, the start of a check's; why. The first row that fits counts.
 const ROWS: &[(&str, &str, &str)] = &[
     (
         ".roothash.p7s",
@@ -146,15 +146,11 @@ const ROWS: &[(&str, &str, &str)] = &[
         "a copy of",
         "Firmware starts this one when nobody chooses; it is the first system's.",
     ),
-    ("GPT", "", TABLE),
-    ("GPT header", "", TABLE),
-    ("GPT entries", "", TABLE),
     (
         "MBR",
         "",
         "It keeps old tools from taking the disk for an empty one.",
     ),
-    ("partition table", "", TABLE),
     (
         "partitions",
         "",
@@ -170,11 +166,6 @@ const ROWS: &[(&str, &str, &str)] = &[
         "on the boot partition",
         "Firmware and init read the release from a FAT volume.",
     ),
-    ("FAT", "", FILE_SYSTEM),
-    ("boot sector", "", FILE_SYSTEM),
-    ("FSInfo", "", FILE_SYSTEM),
-    ("tables", "", FILE_SYSTEM),
-    ("directories", "", FILE_SYSTEM),
     (
         "",
         "the owner's certificate",
@@ -207,11 +198,14 @@ const ROWS: &[(&str, &str, &str)] = &[
     ),
     ("", "can be read", "What cannot be read cannot be verified."),
     ("", "readable", "What cannot be read cannot be verified."),
+    ("GPT", "", TABLE),
+    ("partition table", "", TABLE),
+    ("FAT", "", FILE_SYSTEM),
 ];
 
 /// Why a check of an object must hold.
 pub(crate) fn because(object: &str, check: &str) -> &'static str {
-    let fits = |row: &&(&str, &str, &str)| object.ends_with(row.0) && check.starts_with(row.1);
+    let fits = |row: &&(&str, &str, &str)| object.contains(row.0) && check.starts_with(row.1);
     let found = ROWS.iter().find(fits);
     debug_assert!(found.is_some(), "no reason for {object}: {check}");
     found.map_or("", |(_, _, reason)| reason)

@@ -6,12 +6,13 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use anyhow::Context;
+use formats::hex;
 use formats::squashfs::Reader;
 use formats::verity::{self, BLOCK_SIZE, SUPERBLOCK_SIZE, Superblock};
 use media::disk::guid_from;
 use sha2::{Digest, Sha256};
 
-use super::image::{Made, Verity, hex, salt, say, sign};
+use super::image::{Made, Verity, salt, say, sign};
 use super::open_keys;
 use crate::args;
 use crate::exit::{Code, WithCode};

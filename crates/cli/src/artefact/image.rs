@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use artifact::image::{self, BuiltImage};
 use contract::esp;
+use formats::hex;
 use formats::squashfs;
 use media::disk::guid_from;
 use serde::Serialize;
@@ -207,10 +208,6 @@ pub(super) fn say(made: &Made<'_>, json: bool) -> anyhow::Result<()> {
         text.push_str(&format!("root hash   {}\n", verity.root_hash));
     }
     output::print(&text)
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -41,10 +41,7 @@ pub fn build(options: &args::UkiBuild, json: bool) -> anyhow::Result<()> {
         .map(|path| keys::open_pcr(path, passphrase))
         .transpose()?;
     let phases = match options.pcr_phase.as_slice() {
-        [] => formats::pcr::phases(formats::pcr::Pcr::START)
-            .into_iter()
-            .map(|(path, _)| path)
-            .collect(),
+        [] => formats::pcr::paths(),
         some => some.to_vec(),
     };
     let stub = read(&options.stub)?;

@@ -4,6 +4,7 @@ use anyhow::Context;
 use artifact::image;
 use contract::esp;
 use contract::manifest::{Image, ImageName};
+use formats::hex;
 use formats::squashfs;
 use media::disk::guid_from;
 use sha2::{Digest, Sha256};
@@ -94,8 +95,4 @@ fn salt(seed: &[u8], stem: &str) -> [u8; 32] {
         .chain_update(stem)
         .finalize()
         .into()
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

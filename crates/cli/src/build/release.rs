@@ -227,7 +227,7 @@ fn bill(plan: &Plan, parts: &Parts, manifests: &[Manifest]) -> anyhow::Result<Ve
     }
     Ok(sbom::spdx(&Bill {
         name: &format!("{} {}", plan.config.name, parts.version),
-        digest: &images::hex(&digest.finalize()),
+        digest: &formats::hex(&digest.finalize()),
         created: &date::time(parts.epoch)?,
         parts: &parts.components,
     }))

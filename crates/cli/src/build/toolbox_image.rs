@@ -22,7 +22,7 @@ use super::parts::{self, Parts};
 use super::plan::{self, Plan};
 use super::system::System;
 use super::work::Work;
-use super::{container, date, images, inputs};
+use super::{container, date, inputs};
 use crate::args;
 use crate::exit::{Code, WithCode};
 use crate::oci::copy;
@@ -113,7 +113,7 @@ fn write(parts: &Parts, name: &str, folder: &Path) -> anyhow::Result<()> {
         .code(Code::Failed)?;
     let bill = sbom::spdx(&Bill {
         name: &format!("{name} toolbox {}", parts.version),
-        digest: &images::hex(&image.digest),
+        digest: &formats::hex(&image.digest),
         created: &settings.created,
         parts: &parts.components,
     });

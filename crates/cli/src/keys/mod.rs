@@ -194,17 +194,7 @@ fn open_file(folder: &Path, name: &str, options: &Passphrase) -> anyhow::Result<
     memory::keep_private()?;
     let [key, certificate] = ["key", "crt"].map(|end| folder.join(format!("{name}.{end}")));
     let load = |passphrase: Option<&[u8]>| FileSigner::load(&key, &certificate, passphrase);
-    let given = passphrase::given(options)?;
-    let signer = match load(given.as_ref().map(|text| text.as_bytes())) {
-        Err(LoadError::PassphraseNeeded { .. }) => {
-            let question = format!("Passphrase of {}: ", key.display());
-            let asked = passphrase::ask(&question)
-                .with_context(|| format!("the private key {} cannot be opened", key.display()))?;
-            load(Some(asked.as_bytes()))
-        }
-        other => other,
-    }
-    .code(Code::Keys)?;
+    let signer = with_passphrase(&key, options, load)?;
     if let Some(warning) = signer.open_permissions() {
         output::tell(&format!("warning: {warning}"));
     }
@@ -214,15 +204,27 @@ fn open_file(folder: &Path, name: &str, options: &Passphrase) -> anyhow::Result<
 /// Opens a key that signs states of PCR 11, likewise.
 pub fn open_pcr(path: &Path, options: &Passphrase) -> anyhow::Result<PcrKey> {
     memory::keep_private()?;
+    with_passphrase(path, options, |passphrase| PcrKey::load(path, passphrase))
+        .context("no key signs the states of PCR 11")
+}
+
+/// Opens the key in a file with the passphrase from the file that was named, or none, or asks for it where it
+/// has one.
+fn with_passphrase<K>(
+    path: &Path,
+    options: &Passphrase,
+    load: impl Fn(Option<&[u8]>) -> Result<K, LoadError>,
+) -> anyhow::Result<K> {
     let given = passphrase::given(options)?;
-    match PcrKey::load(path, given.as_ref().map(|text| text.as_bytes())) {
+    match load(given.as_ref().map(|text| text.as_bytes())) {
         Err(LoadError::PassphraseNeeded { .. }) => {
-            let asked = passphrase::ask(&format!("Passphrase of {}: ", path.display()))?;
-            PcrKey::load(path, Some(asked.as_bytes()))
+            let question = format!("Passphrase of {}: ", path.display());
+            let asked = passphrase::ask(&question)
+                .with_context(|| format!("the private key {} cannot be opened", path.display()))?;
+            load(Some(asked.as_bytes()))
         }
         other => other,
     }
-    .context("no key signs the states of PCR 11")
     .code(Code::Keys)
 }
 

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 pub use boot::program;
 pub use keys::{SecureBoot, secure_boot};
 pub use policy::policy;
-pub use sections::{MEASURED, PHASES, after, phases, stub};
+pub use sections::{MEASURED, PHASES, after, paths, phases, stub};
 
 /// The value of a register.
 #[derive(Clone, Copy, PartialEq, Eq)]

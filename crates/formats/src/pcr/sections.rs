@@ -34,17 +34,18 @@ pub fn after(stub: Pcr, path: &str) -> Pcr {
     pcr
 }
 
-/// The register in each phase: names of all phases so far, joined by colons as systemd-measure has it,
-/// and the value.
+/// What has been measured in each phase: names of all phases so far, joined by colons as systemd-measure has it.
+pub fn paths() -> Vec<String> {
+    let counts = 1..=PHASES.len();
+    let path = |count: usize| PHASES.get(..count).unwrap_or_default().join(":");
+    counts.map(path).collect()
+}
+
+/// The register in each phase, by its path.
 pub fn phases(stub: Pcr) -> Vec<(String, Pcr)> {
-    let (mut pcr, mut path) = (stub, String::new());
-    let values = PHASES.iter().map(|phase| {
-        pcr.measure(phase.as_bytes());
-        if !path.is_empty() {
-            path.push(':');
-        }
-        path.push_str(phase);
-        (path.clone(), pcr)
-    });
-    values.collect()
+    let value = |path: String| {
+        let pcr = after(stub, &path);
+        (path, pcr)
+    };
+    paths().into_iter().map(value).collect()
 }

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 
 use super::format::{BLOCK_SIZE, Error, HASH_SIZE, HASHES, Superblock, hash_levels};
 use super::hashing::{PIECE, Pool};
+use crate::hex;
 
 const BYTES: u64 = BLOCK_SIZE as u64;
 
@@ -288,8 +289,4 @@ fn read<F: Read + Seek>(
         }
     }
     (bytes, unreadable)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

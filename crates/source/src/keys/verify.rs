@@ -2,7 +2,7 @@
 //! knows; validity times are not looked at: firmware and the kernel have no trusted clock.
 
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
-use formats::{authenticode, pkcs7};
+use formats::{authenticode, hex, pkcs7};
 
 /// Why a signature does not count.
 #[derive(Debug, thiserror::Error)]
@@ -125,8 +125,4 @@ fn signer_of<'a>(
         true => Ok(signer),
         false => Err(VerifyError::NoCertificate),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
