@@ -7,7 +7,8 @@
 //!    `CONFIG_MODVERSIONS`), else the strings of `__ksymtab_strings`, their checksums in
 //!    `__kcrctab*` (`include/linux/export-internal.h`).
 //! 3. Needed symbols: undefined entries of `.symtab`, then what `__versions` names beside
-//!    them (`struct modversion_info` in `include/linux/module.h`).
+//!    them (`struct modversion_info` in `include/linux/module.h`). An undefined `__crc_<name>` is a
+//!    checksum that the build left out: no module can offer it, so none is needed.
 //! 4. A signature after the ELF file's end (`include/linux/module_signature.h`).
 //!
 //! The order of symbols is kept: `depmod`'s output depends on it.
@@ -26,6 +27,9 @@ pub const SIGNATURE_MARKER: &[u8] = b"~Module signature appended~\n";
 
 /// Length of an entry in `__versions`: 8 bytes of checksum, 56 of name.
 const VERSION_ENTRY: usize = 64;
+
+/// Starts the name of a symbol that is the checksum of the one whose name follows.
+const CHECKSUM_OF: &[u8] = b"__crc_";
 
 /// Length of an entry in `__ksymtab`: three 32-bit relative references (value, name, namespace).
 const KSYMTAB_ENTRY: u64 = 12;
@@ -203,7 +207,9 @@ fn exports(object: &Object<'_>) -> Result<Vec<Export>, Error> {
         let Some(name) = elf::string(names, symbol.name.get()) else {
             continue;
         };
-        if let Some(name) = name.strip_prefix(b"__crc_") {
+        if let Some(name) = name.strip_prefix(CHECKSUM_OF)
+            && !name.is_empty()
+        {
             with_crc.push(Export {
                 name: text(name),
                 crc: symbol_crc(object, symbol),
@@ -279,7 +285,7 @@ fn imports(object: &Object<'_>, versions: &[(&[u8], u32)]) -> Result<Vec<Import>
                 file: names.len() as u64,
             });
         };
-        if name.is_empty() {
+        if name.is_empty() || name.starts_with(CHECKSUM_OF) {
             continue;
         }
         seen.insert(name);
@@ -289,7 +295,8 @@ fn imports(object: &Object<'_>, versions: &[(&[u8], u32)]) -> Result<Vec<Import>
             weak: symbol.info >> 4 == elf::BINDING_WEAK,
         });
     }
-    let rest = versions.iter().filter(|(name, _)| !seen.contains(name));
+    let rest = versions.iter();
+    let rest = rest.filter(|(name, _)| !seen.contains(name) && !name.starts_with(CHECKSUM_OF));
     imports.extend(rest.map(|(name, crc)| Import {
         name: text(name),
         crc: Some(*crc),

@@ -44,6 +44,27 @@ fn exports_without_a_checksum_come_from_the_string_table() {
 }
 
 #[test]
+fn a_checksum_that_was_left_out_is_not_needed() {
+    let mut module = module();
+    let import = |name: &str, crc| Import {
+        name: name.to_owned(),
+        crc,
+        weak: true,
+    };
+    // In `.symtab` alone, and in `__versions` beside it.
+    module.imports.push(import("__crc_ext4_write", None));
+    module.imports.push(import("__crc_ext4_sync", Some(9)));
+    module.imports.push(import("__crc_", None));
+    let parsed = Modinfo::parse(&writer::write(&module)).unwrap();
+    let needed: Vec<_> = parsed.imports.iter().map(|i| i.name.as_str()).collect();
+    assert_eq!(needed, ["jbd2_start", "maybe"]);
+    let offered: Vec<_> = parsed.exports.iter().map(|e| e.name.as_str()).collect();
+    assert_eq!(offered, ["ext4_read", "ext4_write", "ext4_sync"]);
+    // Read again, it is the same.
+    assert_eq!(Modinfo::parse(&writer::write(&parsed)).unwrap(), parsed);
+}
+
+#[test]
 fn keys_are_found() {
     let module = module();
     assert_eq!(
