@@ -155,6 +155,13 @@ pub struct Opening {
 #[derive(Clone, Debug)]
 pub struct Program(pub Vec<String>);
 
+impl Program {
+    /// The words of what was given; none where nothing was.
+    pub fn words(given: &Option<Self>) -> &[String] {
+        given.as_ref().map_or(&[], |program| &program.0)
+    }
+}
+
 impl FromStr for Program {
     type Err = &'static str;
 
@@ -217,6 +224,9 @@ pub struct KeysCheck {
     pub folder: KeysFolder,
     #[command(flatten)]
     pub passphrase: Passphrase,
+    /// What signs instead of DIR/KEY.key, as for 'build': of one KEY
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["passphrase_file", "backup"])]
+    pub sign_with: Option<Program>,
 }
 
 /// `sealboot build`

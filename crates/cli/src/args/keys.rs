@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{KeysFolder, Passphrase};
+use super::{KeysFolder, Passphrase, Program};
 
 /// Which key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -35,6 +35,10 @@ pub struct KeysRotate {
     /// new key gets the same one
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
+    /// What signs in this step instead of a file, as for 'build': for the key above (KEK for db, PK for
+    /// KEK and PK), in the second step for the new KEK
+    #[arg(long, value_name = "COMMAND", conflicts_with = "passphrase_file")]
+    pub sign_with: Option<Program>,
     /// Protect the new key with the passphrase in the first line of this file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["no_passphrase", "switch", "finish"])]
     pub new_passphrase_file: Option<PathBuf>,
@@ -72,6 +76,9 @@ pub struct KeysRevoke {
     pub folder: KeysFolder,
     #[command(flatten)]
     pub passphrase: Passphrase,
+    /// What signs instead of DIR/KEK.key, as for 'build'
+    #[arg(long, value_name = "COMMAND", conflicts_with = "passphrase_file")]
+    pub sign_with: Option<Program>,
 }
 
 /// `sealboot keys apply`

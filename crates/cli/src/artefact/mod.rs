@@ -11,7 +11,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::args::{DiskVerb, ImageVerb, InitrdVerb, Signing, UkiVerb};
+use crate::args::{DiskVerb, ImageVerb, InitrdVerb, Program, Signing, UkiVerb};
 use crate::build::initrd;
 use crate::exit::WithCode;
 use crate::keys::{self, OwnerKeys};
@@ -48,8 +48,7 @@ pub fn disk(verb: &DiskVerb, json: bool, quiet: bool) -> anyhow::Result<()> {
 /// The owner's keys, where signing is asked for: first of all, because a wrong passphrase should not
 /// cost minutes.
 fn open_keys(signing: &Signing) -> anyhow::Result<Option<OwnerKeys>> {
-    let sign_with = signing.opening.sign_with.as_ref();
-    let sign_with = sign_with.map_or(&[][..], |program| &program.0);
+    let sign_with = Program::words(&signing.opening.sign_with);
     let folder = signing.keys.as_deref();
     folder
         .map(|folder| keys::open(folder, &signing.opening.passphrase, sign_with))

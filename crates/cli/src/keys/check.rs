@@ -7,8 +7,8 @@ use anyhow::Context;
 use serde::Serialize;
 use source::keys::{Signer, examine, load_certificate};
 
-use super::{backup, open_file};
-use crate::args::KeysCheck;
+use super::{backup, open_key};
+use crate::args::{KeysCheck, Program};
 use crate::exit::{Code, WithCode};
 use crate::output;
 
@@ -28,7 +28,7 @@ struct Row {
 pub fn verb(options: &KeysCheck, json: bool) -> anyhow::Result<()> {
     let folder = &options.folder.folder;
     let rows = match options.backup.as_slice() {
-        [] => of_folder(options),
+        [] => of_folder(options)?,
         files => of_backup(options, files)?,
     };
     let failed = rows.iter().filter(|row| row.problem.is_some()).count();
@@ -80,13 +80,23 @@ fn of_backup(options: &KeysCheck, files: &[PathBuf]) -> anyhow::Result<Vec<Row>>
     Ok(rows)
 }
 
-fn of_folder(options: &KeysCheck) -> Vec<Row> {
+fn of_folder(options: &KeysCheck) -> anyhow::Result<Vec<Row>> {
     let folder = &options.folder.folder;
+    let sign_with = Program::words(&options.sign_with);
+    if !sign_with.is_empty() && options.names.len() != 1 {
+        return Err(anyhow::anyhow!(
+            "--sign-with signs with one key, and which it is was not said: name it, 'keys check db'"
+        ))
+        .code(Code::Usage);
+    }
     let mut rows = Vec::new();
     for name in &options.names {
-        let signs = open_file(folder, name, &options.passphrase)
+        let signs = open_key(folder, name, &options.passphrase, sign_with)
             .and_then(|key| key.sign(CHALLENGE).context("it does not sign"));
-        let check = format!("{name}.key opens and signs, {name}.crt verifies it");
+        let check = match sign_with.first() {
+            None => format!("{name}.key opens and signs, {name}.crt verifies it"),
+            Some(program) => format!("{program} signs, {name}.crt verifies it"),
+        };
         let problem = signs.err().map(|error| format!("{error:#}"));
         let key = name.clone();
         rows.push(Row {
@@ -104,7 +114,7 @@ fn of_folder(options: &KeysCheck) -> Vec<Row> {
                 }),
         );
     }
-    rows
+    Ok(rows)
 }
 
 fn line(row: &Row) -> String {

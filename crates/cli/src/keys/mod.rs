@@ -157,7 +157,7 @@ pub fn open(
     passphrase: &Passphrase,
     sign_with: &[String],
 ) -> anyhow::Result<OwnerKeys> {
-    let db = open_db(folder, passphrase, sign_with)?;
+    let db = open_key(folder, "db", passphrase, sign_with)?;
     let public = open_public(folder)?;
     if public.certificate() != db.certificate() {
         let folder = folder.display();
@@ -170,23 +170,24 @@ pub fn open(
     Ok(public.signing_with(db))
 }
 
-/// The same, without what is enrolled.
-pub fn open_db(
+/// Any key of the owner, likewise.
+pub fn open_key(
     folder: &Path,
+    name: &str,
     passphrase: &Passphrase,
     sign_with: &[String],
 ) -> anyhow::Result<Box<dyn Signer>> {
-    let certificate = folder.join("db.crt");
-    let db: Box<dyn Signer> = match sign_with {
-        [] => Box::new(open_file(folder, "db", passphrase)?),
+    let certificate = folder.join(format!("{name}.crt"));
+    let signer: Box<dyn Signer> = match sign_with {
+        [] => Box::new(open_file(folder, name, passphrase)?),
         [uri, ..] if is_token(uri) => Box::new(token::open(sign_with, &certificate)?),
         command => Box::new(CommandSigner::new(command, &certificate).code(Code::Keys)?),
     };
-    if let Some(warning) = expired(db.certificate()) {
+    if let Some(warning) = expired(signer.certificate()) {
         let certificate = certificate.display();
         output::tell(&format!("warning: {certificate} {warning}"));
     }
-    Ok(db)
+    Ok(signer)
 }
 
 /// Opens a key's file, asking for its passphrase if it has one and no file was named.

@@ -10,9 +10,9 @@ use serde::Serialize;
 use source::fetch::Digest;
 use source::keys::{CertificateSummary, Revoked, load_certificate, revoke};
 
-use super::open_file;
+use super::open_key;
 use super::rotate::failed;
-use crate::args::KeysRevoke;
+use crate::args::{KeysRevoke, Program};
 use crate::clock;
 use crate::exit::{Code, WithCode};
 use crate::output;
@@ -88,9 +88,10 @@ pub fn verb(options: &KeysRevoke, json: bool) -> anyhow::Result<()> {
     }
 
     // 3. Signed by the KEK.
-    let kek = open_file(folder, "KEK", &options.passphrase)?;
+    let sign_with = Program::words(&options.sign_with);
+    let kek = open_key(folder, "KEK", &options.passphrase, sign_with)?;
     let list: Vec<Revoked> = named.iter().map(|one| one.revoked.clone()).collect();
-    let new = revoke(folder, &kek, &list, clock::now()?).map_err(failed)?;
+    let new = revoke(folder, &*kek, &list, clock::now()?).map_err(failed)?;
     let done = Done {
         revoked: named,
         new,

@@ -8,8 +8,8 @@ use source::keys::{
     ChangeError, KEY_RANDOM_SIZE, Role, RotateOptions, Rotation, Signer, Stage, WriteError,
 };
 
-use super::{bits, open_file, passphrase, random};
-use crate::args::{KeyName, KeysRotate, Passphrase};
+use super::{bits, open_key, passphrase, random};
+use crate::args::{KeyName, KeysRotate, Passphrase, Program};
 use crate::clock;
 use crate::exit::{Code, Failure, WithCode};
 use crate::output;
@@ -133,13 +133,10 @@ fn begin(rotation: &Rotation<'_>, folder: &Path, options: &KeysRotate) -> anyhow
     let now = clock::now()?;
     let role = rotation.role();
     let name = role.name();
-    let opening = opening(options);
-    let above = open_file(folder, role.above, &opening)?;
-    let new = match &options.new_passphrase_file {
-        Some(path) => Passphrase {
-            passphrase_file: Some(path.clone()),
-        },
-        None => opening,
+    let above = open(folder, role.above, options)?;
+    let file = &options.new_passphrase_file;
+    let new = Passphrase {
+        passphrase_file: file.as_ref().or(options.passphrase_file.as_ref()).cloned(),
     };
     let passphrase = match options.no_passphrase {
         true => None,
@@ -147,7 +144,7 @@ fn begin(rotation: &Rotation<'_>, folder: &Path, options: &KeysRotate) -> anyhow
     };
     rotation
         .begin(
-            &above,
+            &*above,
             &RotateOptions {
                 rsa_bits: bits(&options.bits),
                 common_name: &options.name,
@@ -175,11 +172,12 @@ fn begin(rotation: &Rotation<'_>, folder: &Path, options: &KeysRotate) -> anyhow
 fn switch(rotation: &Rotation<'_>, options: &KeysRotate) -> anyhow::Result<Done> {
     let name = rotation.role().name();
     let new = match rotation.signs() && rotation.stage() == Stage::Begun {
-        true => Some(open_file(&rotation.next(), name, &opening(options))?),
+        true => Some(open(&rotation.next(), name, options)?),
         false => None,
     };
-    let new = new.as_ref().map(|signer| signer as &dyn Signer);
-    rotation.switch(new, clock::now()?).map_err(failed)?;
+    rotation
+        .switch(new.as_deref(), clock::now()?)
+        .map_err(failed)?;
     Ok(Done {
         key: name,
         step: "switched",
@@ -193,10 +191,11 @@ fn finish(rotation: &Rotation<'_>, folder: &Path, options: &KeysRotate) -> anyho
     let name = role.name();
     let above = match role.is_single() {
         true => None,
-        false => Some(open_file(folder, role.above, &opening(options))?),
+        false => Some(open(folder, role.above, options)?),
     };
-    let above = above.as_ref().map(|signer| signer as &dyn Signer);
-    let place = rotation.finish(above, clock::now()?).map_err(failed)?;
+    let place = rotation
+        .finish(above.as_deref(), clock::now()?)
+        .map_err(failed)?;
     let mut apply = Vec::new();
     if !role.is_single() {
         let file = folder.join(format!("{name}.auth")).display().to_string();
@@ -210,10 +209,17 @@ fn finish(rotation: &Rotation<'_>, folder: &Path, options: &KeysRotate) -> anyho
     })
 }
 
-fn opening(options: &KeysRotate) -> Passphrase {
-    Passphrase {
+/// Opens the key that signs in this step.
+fn open(folder: &Path, name: &str, options: &KeysRotate) -> anyhow::Result<Box<dyn Signer>> {
+    let passphrase = Passphrase {
         passphrase_file: options.passphrase_file.clone(),
-    }
+    };
+    open_key(
+        folder,
+        name,
+        &passphrase,
+        Program::words(&options.sign_with),
+    )
 }
 
 fn update(file: String, variable: &'static str, append: bool) -> Update {
@@ -245,11 +251,11 @@ fn told(done: &Done, folder: &Path) -> String {
     let name = done.key;
     let mut text = match done.step {
         "begun" => format!(
-            "A new {key} is in {other}/. {folder}/{name}.key signs as before.\n\
+            "A new {key} is in {other}/. The one of {folder}/{name}.crt signs as before.\n\
              Keep a copy where no network reaches it.\n"
         ),
         "switched" => format!(
-            "The new {key} is {folder}/{name}.key, and signs from now on.\nThe old one is in {other}/.\n"
+            "The new {key}, of {folder}/{name}.crt, signs from now on.\nThe old one is in {other}/.\n"
         ),
         _ => format!("The old {key} is in {other}/. Nothing here needs it any more.\n"),
     };

@@ -57,9 +57,9 @@ pub fn verb(options: &args::Sign, json: bool) -> anyhow::Result<()> {
         nothing: "nothing was signed",
     };
     question.ask(options.yes.as_deref())?;
-    let sign_with = options.opening.sign_with.as_ref();
-    let sign_with = sign_with.map_or(&[][..], |program| &program.0);
-    let keys = keys::open_db(&options.keys.folder, &options.opening.passphrase, sign_with)?;
+    let opening = &options.opening;
+    let sign_with = args::Program::words(&opening.sign_with);
+    let keys = keys::open_key(&options.keys.folder, "db", &opening.passphrase, sign_with)?;
     let files = signing::sign(&what, &*keys).map_err(|error| coded(error.into()))?;
     write(folder, &files).with_context(|| format!("{} cannot be written", folder.display()))?;
     let items = what.request().items.iter();

@@ -35,7 +35,7 @@ fn auth(place: &Place, file: &str) -> Auth {
 
 /// The update is for that, signed by that certificate, and holds these certificates.
 #[track_caller]
-fn update(place: &Place, file: &str, of: (Variable, Change), by: &str, holds: &[&str]) -> Auth {
+pub fn update(place: &Place, file: &str, of: (Variable, Change), by: &str, holds: &[&str]) -> Auth {
     let auth = auth(place, file);
     assert_eq!(meant_for(&auth), Some(of), "{file}");
     let message = formats::efi_signature_list::to_be_signed(
@@ -68,7 +68,7 @@ fn mode(place: &Place, name: &str) -> u32 {
     fs::metadata(place.path(name)).unwrap().permissions().mode() & 0o7777
 }
 
-fn old_folder(place: &Place, name: &str) -> String {
+pub fn old_folder(place: &Place, name: &str) -> String {
     let start = format!("{name}.old-");
     let entries = fs::read_dir(place.path("keys")).unwrap();
     let mut names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());

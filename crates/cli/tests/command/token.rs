@@ -6,8 +6,12 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use formats::efivars::{DB, DBX, KEK, PK};
+use source::keys::Change;
+
 use crate::bad_input::{FAILED, KEYS, MISSING, USAGE};
 use crate::place::{Place, Ran, SEALBOOT, run};
+use crate::rotation::{old_folder, update};
 use crate::softhsm::{MODULE, PIN, Softhsm, asker};
 use crate::trace::{strace, traced};
 
@@ -52,6 +56,22 @@ impl Token {
 
     fn uri(&self) -> String {
         self.softhsm.uri("token=owner;object=db")
+    }
+
+    /// Puts the key of a file in the keys folder into the token, and away from the folder.
+    fn take(&self, file: &str, label: &str, id: &str) -> String {
+        let key = self.place.path("keys").join(file);
+        self.softhsm.import("owner", &key, label, id);
+        fs::remove_file(key).unwrap();
+        self.softhsm.uri(&format!("token=owner;object={label}"))
+    }
+
+    /// Does a step of `sealboot keys`, which must work.
+    fn keys(&self, step: &str, sign_with: &str) -> Ran {
+        let words: Vec<&str> = step.split(' ').collect();
+        let ran = self.sealboot(&[&["keys"], &words[..], &["--sign-with", sign_with]].concat());
+        ran.check(step, 0, &[]);
+        ran
     }
 }
 
@@ -108,6 +128,78 @@ fn a_token_signs_in_two_passes() {
         .sealboot(&["attach", "out", "by-token"])
         .check("attach", 0, &[]);
     assert!(place.files("out") == expected);
+}
+
+#[test]
+fn updates_of_variables_are_signed_in_a_token() {
+    let token = Token::new();
+    let place = &token.place;
+    let [pk, kek] = [("PK", "11"), ("KEK", "12")]
+        .map(|(name, id)| token.take(&format!("{name}.key"), name, id));
+    let replace = Change::Replace;
+
+    let ran = token.keys("check KEK", &kek);
+    assert!(ran.stdout.contains("KEK.crt verifies it"), "{}", ran.stdout);
+    let ran = token.sealboot(&["keys", "check", "PK", "--sign-with", &kek]);
+    ran.check("another key", KEYS, &["1 of 4 checks failed"]);
+    let other = "the token's key is not the one of the certificate keys/PK.crt";
+    assert!(ran.stdout.contains(other), "{}", ran.stdout);
+    token
+        .sealboot(&["keys", "check", "--sign-with", &kek])
+        .check("all at once", USAGE, &["name it, 'keys check db'"]);
+
+    token.keys("rotate db --no-passphrase", &kek);
+    token.sealboot(&["keys", "rotate", "db", "--switch"]).check(
+        "a db key signs nothing now",
+        0,
+        &[],
+    );
+    update(
+        place,
+        "db.auth",
+        (DB, replace),
+        "KEK.crt",
+        &["db.old/db.crt", "db.crt"],
+    );
+    token.keys("rotate db --finish", &kek);
+    update(place, "db.auth", (DB, replace), "KEK.crt", &["db.crt"]);
+
+    token.keys("rotate kek --no-passphrase", &pk);
+    let new = token.take("KEK.next/KEK.key", "KEK-2", "13");
+    // Until it takes its place, what signs is the old one.
+    let files = place.files("keys");
+    token
+        .sealboot(&["keys", "rotate", "kek", "--switch", "--sign-with", &kek])
+        .check("the old key", KEYS, &["certificate keys/KEK.next/KEK.crt"]);
+    assert!(place.files("keys") == files);
+    token.keys("rotate kek --switch", &new);
+    update(place, "db.auth", (DB, replace), "KEK.crt", &["db.crt"]);
+    token.keys("rotate kek --finish", &pk);
+    update(place, "KEK.auth", (KEK, replace), "PK.crt", &["KEK.crt"]);
+
+    let old = place
+        .path("keys")
+        .join(old_folder(place, "db"))
+        .join("db.crt");
+    token.keys(&format!("revoke {}", old.display()), &new);
+    let kept = format!("{}/db.crt", old_folder(place, "db"));
+    update(
+        place,
+        "dbx.auth",
+        (DBX, Change::Append),
+        "KEK.crt",
+        &[&kept],
+    );
+
+    token.keys("rotate pk --no-passphrase", &pk);
+    let next = "PK.next/PK.crt";
+    update(
+        place,
+        "PK.next/PK-replace.auth",
+        (PK, replace),
+        "PK.crt",
+        &[next],
+    );
 }
 
 #[test]

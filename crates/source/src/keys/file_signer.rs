@@ -47,7 +47,9 @@ pub enum LoadError {
         source: std::io::Error,
     },
     /// There is no such file.
-    #[error("there is no {path}; `sealboot keys create` makes keys")]
+    #[error(
+        "there is no {path}; `sealboot keys create` makes keys, --sign-with names what signs instead"
+    )]
     Missing {
         /// The file.
         path: PathBuf,

@@ -73,6 +73,8 @@ const ROWS: &[Row] = &[
         &["holds a PIN (pin-value)", "it was not used", "pin-source=FILE"]),
     ("a space in a URI", nothing, "sealboot build --sign-with 'pkcs11:token=my token'", USAGE,
         &["has a space in it", "%20"]),
+    ("checking all keys with what signs for one", nothing, "sealboot keys check --sign-with pkcs11:token=owner", USAGE,
+        &["which it is was not said", "keys check db"]),
     ("rotating without the key above", |p| p.remove("keys/KEK.key"), "sealboot keys rotate db --no-passphrase", KEYS,
         &["there is no keys/KEK.key"]),
     ("rotating a key that is not there", nothing, "sealboot keys rotate db --no-passphrase --keys elsewhere", KEYS,
