@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::machine::{Seen, boot_with};
 use crate::refusals::INIT;
-use crate::release::{self, Release, scratch, sealboot, succeed};
+use crate::release::{self, AS_READ, Release, scratch, sealboot, succeed};
 
 /// What the firmware prints of a program that it does not start.
 const REFUSED: &str = "Access Denied";
@@ -22,7 +22,7 @@ const END: &str = "probe end";
 fn config(version: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vm/keys");
     format!(
-        "version = '{version}'\n[image]\nlevel = 1\n[firmware]\nsource = []\n\
+        "version = '{version}'\n{AS_READ}[image]\nlevel = 1\n[firmware]\nsource = []\n\
          [root]\nmode = 'overlay'\n\
          source = [{{ recovery = true }}, {{ directory = '{}' }}]\n",
         folder.display()

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use crate::boots::SCREEN;
 use crate::machine::{boot, boot_with};
-use crate::release::{self, Release, scratch};
+use crate::release::{self, AS_READ, Release, scratch};
 
 /// An attempt of `policy/root/etc/probe`; what it says; and what the kernel's report of it holds:
 /// nothing where there is no report.
@@ -208,7 +208,7 @@ fn release() -> &'static Release {
                 "[root]\nmode = 'overlay'\n\
                  source = [{{ recovery = true }}, {{ debian = ['dmsetup'] }}, \
                  {{ directory = '{}' }}, {{ directory = '{}' }}]\n\
-                 [policy]\nexecute = 'signed'\n\
+                 {AS_READ}execute = 'signed'\n\
                  [firmware]\nsource = []\n[image]\nlevel = 1\n",
                 folder.join("root").display(),
                 programs.display()

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use crate::boots::SCREEN;
 use crate::live::Live;
-use crate::release::{self, Release, scratch, sealboot, succeed};
+use crate::release::{self, AS_READ, Release, scratch, sealboot, succeed};
 
 /// Last on the first screen where nobody gets a shell.
 const NO_SHELL: &str = "No shell on this console.";
@@ -19,7 +19,7 @@ fn by_ssh_only() -> &'static (Release, PathBuf) {
         let key = scratch("ssh-keys").join("owner");
         let line = make_key(&key);
         let config = format!(
-            "[recovery]\nconsole = 'none'\nauthorized_keys = ['{line}']\n[image]\nlevel = 1\n"
+            "{AS_READ}[recovery]\nconsole = 'none'\nauthorized_keys = ['{line}']\n[image]\nlevel = 1\n"
         );
         (release::build("recovery", &config), key)
     })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::machine::boot;
-use crate::release::{self, scratch, succeed};
+use crate::release::{self, AS_READ, scratch, succeed};
 
 /// What getty asks.
 const LOGIN: &str = "login:";
@@ -44,7 +44,7 @@ fn systemd(suite: &str, banner: &str) {
         &format!(
             "[root]\nsource = [{{ image = '{image}' }}]\nmode = 'overlay'\n\
              [[root.add]]\npath = '/etc/hostname'\ncontent = 'sealed'\n\
-             [firmware]\nsource = []\n[image]\nlevel = 1\n"
+             {AS_READ}[firmware]\nsource = []\n[image]\nlevel = 1\n"
         ),
     );
     let seen = boot(&release, &release.out.join("disk.img"), &[banner, LOGIN]);
@@ -63,7 +63,7 @@ fn alpine_with_busybox() {
         &format!(
             "[root]\nsource = [{{ image = '{image}' }}]\n\
              [[root.add]]\npath = '/etc/inittab'\ncontent = '{INITTAB}'\n\
-             [firmware]\nsource = []\n[image]\nlevel = 1\n"
+             {AS_READ}[firmware]\nsource = []\n[image]\nlevel = 1\n"
         ),
     );
     let seen = boot(&release, &release.out.join("disk.img"), ALPINE_LOGIN);
@@ -80,7 +80,7 @@ fn one_program() {
         &format!(
             "[root]\nsource = [{{ image = '{image}' }}]\n\
              [uki]\ncommand_line = '{PROGRAM_LINE}'\n\
-             [firmware]\nsource = []\n[image]\nlevel = 1\n"
+             {AS_READ}[firmware]\nsource = []\n[image]\nlevel = 1\n"
         ),
     );
     let seen = boot(&release, &release.out.join("disk.img"), PROGRAM_WORDS);

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use crate::boots::SCREEN;
 use crate::live::Live;
 use crate::machine::boot;
-use crate::release::{self, Release, downloads, scratch, sealboot, succeed};
+use crate::release::{self, AS_READ, Release, downloads, scratch, sealboot, succeed};
 
 /// A toolbox over Alpine's smallest root, as an image and unpacked, and the release that its
 /// configuration describes.
@@ -27,7 +27,7 @@ fn toolbox() -> Option<&'static Toolbox> {
             "[toolbox]\nbase = [{{ tar = '{}' }}]\n\
              [recovery]\nsource = [{{ toolbox = true }}]\nnetwork = 'none'\n\
              [firmware]\nsource = [{{ debian = ['firmware-linux-free'] }}]\n\
-             [image]\nlevel = 1\n",
+             {AS_READ}[image]\nlevel = 1\n",
             base.canonicalize().unwrap().display()
         );
         let outside = release::build("toolbox-outside", &config);
@@ -134,7 +134,8 @@ fn the_image_is_a_root_that_boots_as_the_recovery() {
         "toolbox-root",
         &format!(
             "[root]\nsource = [{{ image = 'oci:{image}:1' }}]\n\
-             [firmware]\nsource = [{{ debian = ['firmware-linux-free'] }}]\n[image]\nlevel = 1\n"
+             [firmware]\nsource = [{{ debian = ['firmware-linux-free'] }}]\n\
+             {AS_READ}[image]\nlevel = 1\n"
         ),
     );
     let seen = boot(

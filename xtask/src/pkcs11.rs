@@ -19,10 +19,7 @@ pub fn run() -> anyhow::Result<()> {
 
 /// Builds it for the tests: what it needs is not worth optimizing.
 pub fn for_tests() -> anyhow::Result<PathBuf> {
-    build(
-        "debug",
-        &["--config", "profile.dev.package.\"*\".opt-level=0"],
-    )
+    build("debug", &["--config", "profile.dev.opt-level=0"])
 }
 
 fn build(profile: &str, more: &[&str]) -> anyhow::Result<PathBuf> {

@@ -8,17 +8,19 @@ use anyhow::{Context, bail};
 
 use crate::{check, pkcs11, process, tools};
 
+/// All that is tested, and the command.
+const TESTS: [&str; 3] = ["test", "--workspace", "--all-targets"];
+
 /// Installs what the tests need, checks the house rules, runs the tests, says how many.
 pub fn run(filter: Option<&str>) -> anyhow::Result<()> {
     tools::install(tools::TEST)?;
     check::run()?;
-    // The tests start the command itself; building it first tells them which one.
-    process::run(process::cargo().args(["build", "--package", "sealboot"]))?;
-    let sealboot = process::sealboot("debug")?;
+    // The tests start the command itself. Built on its own, it would have what it needs built for it alone.
+    process::run(process::cargo().args(TESTS).arg("--no-run"))?;
     let mut command = process::cargo();
-    command.env("SEALBOOT", sealboot);
+    command.env("SEALBOOT", process::sealboot("debug")?);
     command.env("SEALBOOT_PKCS11", pkcs11::for_tests()?);
-    command.args(["test", "--workspace", "--all-targets", "--no-fail-fast"]);
+    command.args(TESTS).arg("--no-fail-fast");
     // Two machines at a time are what two processors carry.
     command.arg("--").args(["--test-threads", "2"]).args(filter);
 

@@ -224,7 +224,7 @@ pub struct KeysCheck {
     pub folder: KeysFolder,
     #[command(flatten)]
     pub passphrase: Passphrase,
-    /// What signs instead of DIR/KEY.key, as for 'build': of one KEY
+    /// What signs instead of DIR/KEY.key, as for 'build'; KEY has to be named then
     #[arg(long, value_name = "COMMAND", conflicts_with_all = ["passphrase_file", "backup"])]
     pub sign_with: Option<Program>,
 }

@@ -92,7 +92,8 @@ fn create(options: &KeysCreate, json: bool) -> anyhow::Result<()> {
         };
         output::print(&format!(
             "\nPrivate keys are in {}/*.key; {protected}.\n\
-             Keep a copy where no network reaches it; 'sealboot keys backup' makes pages to print.\n",
+             Keep a copy where no network reaches it;\n\
+             'sealboot keys backup' makes pages to print.\n",
             folder.display()
         ))?;
         for other in &others {
