@@ -22,7 +22,7 @@ const END: &str = "probe end";
 fn config(version: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vm/keys");
     format!(
-        "version = '{version}'\n{AS_READ}[image]\nlevel = 1\n[firmware]\nsource = []\n\
+        "version = '{version}'\n{AS_READ}[firmware]\nsource = []\n\
          [root]\nmode = 'overlay'\n\
          source = [{{ recovery = true }}, {{ directory = '{}' }}]\n",
         folder.display()

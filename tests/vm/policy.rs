@@ -208,8 +208,8 @@ fn release() -> &'static Release {
                 "[root]\nmode = 'overlay'\n\
                  source = [{{ recovery = true }}, {{ debian = ['dmsetup'] }}, \
                  {{ directory = '{}' }}, {{ directory = '{}' }}]\n\
-                 {AS_READ}execute = 'signed'\n\
-                 [firmware]\nsource = []\n[image]\nlevel = 1\n",
+                 [policy]\nexecute = 'signed'\n\
+                 [firmware]\nsource = []\n{AS_READ}",
                 folder.join("root").display(),
                 programs.display()
             ),

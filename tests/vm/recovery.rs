@@ -18,9 +18,8 @@ fn by_ssh_only() -> &'static (Release, PathBuf) {
     RELEASE.get_or_init(|| {
         let key = scratch("ssh-keys").join("owner");
         let line = make_key(&key);
-        let config = format!(
-            "{AS_READ}[recovery]\nconsole = 'none'\nauthorized_keys = ['{line}']\n[image]\nlevel = 1\n"
-        );
+        let config =
+            format!("[recovery]\nconsole = 'none'\nauthorized_keys = ['{line}']\n{AS_READ}");
         (release::build("recovery", &config), key)
     })
 }

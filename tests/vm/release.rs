@@ -13,7 +13,7 @@ pub struct Release {
 
 /// For a release whose machine is there for something else than damage: its images are checked block by block as
 /// they are read. Emulated, reading all of them first takes a third of a start.
-pub const AS_READ: &str = "[policy]\ncheck = 'as-read'\n";
+pub const AS_READ: &str = "[image]\nlevel = 1\ncheck = 'as-read'\n";
 
 /// The built-in configuration, as `sealboot build` in an empty folder makes it.
 pub fn default() -> &'static Release {
@@ -29,9 +29,8 @@ pub fn probe() -> &'static Release {
         build(
             "probe",
             &format!(
-                "{AS_READ}[root]\nmode = 'overlay'\n\
-                 source = [{{ recovery = true }}, {{ directory = '{}' }}]\n\
-                 [image]\nlevel = 1\n",
+                "[root]\nmode = 'overlay'\n\
+                 source = [{{ recovery = true }}, {{ directory = '{}' }}]\n{AS_READ}",
                 folder.display()
             ),
         )
@@ -68,8 +67,8 @@ pub fn bookworm() -> &'static Release {
             "bookworm",
             &format!(
                 "[kernel]\nsource = [{{ deb = ['{}'] }}]\n\
-                 {AS_READ}execute = 'any'\n\
-                 [image]\nlevel = 1\n[firmware]\nsource = []\n",
+                 [policy]\nexecute = 'any'\n\
+                 {AS_READ}[firmware]\nsource = []\n",
                 kernel.canonicalize().unwrap().display()
             ),
         )

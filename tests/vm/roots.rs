@@ -44,7 +44,7 @@ fn systemd(suite: &str, banner: &str) {
         &format!(
             "[root]\nsource = [{{ image = '{image}' }}]\nmode = 'overlay'\n\
              [[root.add]]\npath = '/etc/hostname'\ncontent = 'sealed'\n\
-             {AS_READ}[firmware]\nsource = []\n[image]\nlevel = 1\n"
+             [firmware]\nsource = []\n{AS_READ}"
         ),
     );
     let seen = boot(&release, &release.out.join("disk.img"), &[banner, LOGIN]);
@@ -63,7 +63,7 @@ fn alpine_with_busybox() {
         &format!(
             "[root]\nsource = [{{ image = '{image}' }}]\n\
              [[root.add]]\npath = '/etc/inittab'\ncontent = '{INITTAB}'\n\
-             {AS_READ}[firmware]\nsource = []\n[image]\nlevel = 1\n"
+             [firmware]\nsource = []\n{AS_READ}"
         ),
     );
     let seen = boot(&release, &release.out.join("disk.img"), ALPINE_LOGIN);
@@ -80,7 +80,7 @@ fn one_program() {
         &format!(
             "[root]\nsource = [{{ image = '{image}' }}]\n\
              [uki]\ncommand_line = '{PROGRAM_LINE}'\n\
-             {AS_READ}[firmware]\nsource = []\n[image]\nlevel = 1\n"
+             [firmware]\nsource = []\n{AS_READ}"
         ),
     );
     let seen = boot(&release, &release.out.join("disk.img"), PROGRAM_WORDS);

@@ -27,7 +27,7 @@ fn toolbox() -> Option<&'static Toolbox> {
             "[toolbox]\nbase = [{{ tar = '{}' }}]\n\
              [recovery]\nsource = [{{ toolbox = true }}]\nnetwork = 'none'\n\
              [firmware]\nsource = [{{ debian = ['firmware-linux-free'] }}]\n\
-             {AS_READ}[image]\nlevel = 1\n",
+             {AS_READ}",
             base.canonicalize().unwrap().display()
         );
         let outside = release::build("toolbox-outside", &config);
@@ -135,7 +135,7 @@ fn the_image_is_a_root_that_boots_as_the_recovery() {
         &format!(
             "[root]\nsource = [{{ image = 'oci:{image}:1' }}]\n\
              [firmware]\nsource = [{{ debian = ['firmware-linux-free'] }}]\n\
-             {AS_READ}[image]\nlevel = 1\n"
+             {AS_READ}"
         ),
     );
     let seen = boot(
