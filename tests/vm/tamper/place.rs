@@ -232,7 +232,8 @@ impl Disk {
         };
         let offset = start + geometry.cluster_offset(directory);
         drop(volume);
-        let bytes = self.read(offset, geometry.cluster_size as usize);
+        // The writer puts all of a directory in one place, however small clusters are.
+        let bytes = self.read(offset, 4096);
         let is_it = |entry: &[u8]| {
             let high = u16::from_le_bytes([entry[20], entry[21]]);
             let low = u16::from_le_bytes([entry[26], entry[27]]);
