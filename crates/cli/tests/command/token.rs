@@ -177,12 +177,8 @@ fn updates_of_variables_are_signed_in_a_token() {
     token.keys("rotate kek --finish", &pk);
     update(place, "KEK.auth", (KEK, replace), "PK.crt", &["KEK.crt"]);
 
-    let old = place
-        .path("keys")
-        .join(old_folder(place, "db"))
-        .join("db.crt");
-    token.keys(&format!("revoke {}", old.display()), &new);
     let kept = format!("{}/db.crt", old_folder(place, "db"));
+    token.keys(&format!("revoke keys/{kept}"), &new);
     update(
         place,
         "dbx.auth",
